@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// The program. It runs on the Node that came with the package (types are read as they are written, and the log, the
+// catalogue and zstd want it), so an older Node hands over to that one and only passes signals on.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NEEDED = 26;
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+  const { main } = await import('../src/cli.ts');
+  process.exitCode = await main(process.argv.slice(2));
+} else {
+  const own = join(root, 'node_modules', '.bin', 'node');
+  if (!existsSync(own)) {
+    console.error(
+      `sluice needs Node ${NEEDED}; this is ${process.version}, and no newer one came with the package.`,
+    );
+    console.error('Run `npm ci` in its folder (without --omit=optional), or install Node 26.');
+    process.exit(1);
+  }
+  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGKILL' ? 137 : 1)));
+}

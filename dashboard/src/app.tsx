@@ -1,0 +1,96 @@
+import { useContext, useEffect, useState } from 'preact/hooks';
+import { EventsPage } from './pages/events.tsx';
+import { NowPage } from './pages/now.tsx';
+import { OverviewPage } from './pages/overview.tsx';
+import { PipelinePage } from './pages/pipeline.tsx';
+import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { VideoPage } from './pages/video.tsx';
+import { VideosPage } from './pages/videos.tsx';
+import { sharedQuery } from './state/location.ts';
+import { ServicesContext } from './state/services.ts';
+import { useStore } from './state/store.ts';
+import { FirstEventGate } from './shell/first-event.tsx';
+import { LiveNotice } from './shell/live-badge.tsx';
+import { Rail } from './shell/rail.tsx';
+import { SearchDialog } from './shell/search.tsx';
+import { ShortcutsDialog } from './shell/shortcuts.tsx';
+import { TopBar } from './shell/top-bar.tsx';
+import { useShortcuts } from './shell/use-shortcuts.ts';
+import { Link } from './ui/link.tsx';
+
+function CurrentPage({ match }: { match: Match }) {
+  if (match.rest !== null) return <VideoPage key={match.rest} id={match.rest} />;
+  if (match.route.id === 'now') return <NowPage />;
+  if (match.route.id === 'overview') return <OverviewPage />;
+  if (match.route.id === 'videos') return <VideosPage />;
+  if (match.route.id === 'events') return <EventsPage />;
+  return <PipelinePage />;
+}
+
+function NotFound() {
+  return (
+    <div class="state state-page">
+      <h1>There is no such page</h1>
+      <p class="muted">The address may be of a page that this version does not have yet.</p>
+      <Link path="/" class="button button-primary">
+        Go to Now
+      </Link>
+    </div>
+  );
+}
+
+type Dialog = 'none' | 'search' | 'shortcuts';
+
+export function App() {
+  const { location, theme, refresh } = useContext(ServicesContext);
+  const { path, query } = useStore(location.place);
+  const [dialog, setDialog] = useState<Dialog>('none');
+  const match = matchRoute(path);
+
+  useEffect(() => {
+    const label = match === null ? 'Not found' : (match.rest ?? match.route.label);
+    document.title = `${label} · Sluice`;
+  }, [path]);
+
+  useShortcuts({
+    search: () => setDialog('search'),
+    shortcuts: () => setDialog('shortcuts'),
+    theme: theme.toggle,
+    refresh: () => refresh.set(refresh.get() + 1),
+    compare: () => location.change({ compare: query.get('compare') === '1' ? null : '1' }, 'replace'),
+    range: (range) => location.change({ range, from: null, to: null }),
+    page: (key) => {
+      const route = ROUTES.find((candidate) => candidate.key === key);
+      if (route !== undefined) location.go(route.path, sharedQuery(query));
+    },
+  });
+
+  return (
+    <div class="shell">
+      <a
+        class="skip"
+        href="#content"
+        onClick={(event) => {
+          event.preventDefault();
+          document.getElementById('content')?.focus();
+        }}
+      >
+        Skip to content
+      </a>
+      <TopBar hasRange={match?.route.hasRange ?? false} onSearch={() => setDialog('search')} />
+      <Rail current={match?.route.id ?? null} onShortcuts={() => setDialog('shortcuts')} />
+      <main id="content" tabIndex={-1} class="content">
+        {match === null ? (
+          <NotFound />
+        ) : (
+          <FirstEventGate needed={match.route.needsEvents}>
+            <CurrentPage match={match} />
+          </FirstEventGate>
+        )}
+      </main>
+      <LiveNotice />
+      {dialog === 'search' && <SearchDialog onClose={() => setDialog('none')} />}
+      {dialog === 'shortcuts' && <ShortcutsDialog onClose={() => setDialog('none')} />}
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+import type { IconName } from '../ui/icon.tsx';
+
+/** The pages, in the order of the rail. A page that is not here does not exist. */
+export interface Route {
+  id: string;
+  label: string;
+  path: string;
+  icon: IconName;
+  /** Pressed after `g`. */
+  key: string;
+  /** False where the range of the top bar means nothing. */
+  hasRange: boolean;
+  needsEvents: boolean;
+}
+
+export const ROUTES: readonly Route[] = [
+  { id: 'now', label: 'Now', path: '/', icon: 'now', key: 'n', hasRange: false, needsEvents: true },
+  { id: 'overview', label: 'Overview', path: '/overview', icon: 'overview', key: 'o', hasRange: true, needsEvents: true },
+  { id: 'videos', label: 'Videos', path: '/videos', icon: 'videos', key: 'v', hasRange: true, needsEvents: true },
+  // Not `/events`: that is where events are posted to.
+  { id: 'events', label: 'Events', path: '/event-log', icon: 'events', key: 'e', hasRange: true, needsEvents: true },
+  { id: 'pipeline', label: 'Pipeline', path: '/pipeline', icon: 'pipeline', key: 'p', hasRange: false, needsEvents: false },
+];
+
+export interface Match {
+  route: Route;
+  /** The rest of the path, decoded: a video's id. */
+  rest: string | null;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Finds the page of a path; null where there is none. */
+export function matchRoute(path: string): Match | null {
+  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path;
+  if (clean === '/now') return { route: ROUTES[0]!, rest: null };
+  const exact = ROUTES.find((route) => route.path === clean);
+  if (exact !== undefined) return { route: exact, rest: null };
+  const video = /^\/videos\/(.+)$/.exec(clean);
+  const videos = ROUTES.find((route) => route.id === 'videos');
+  return video === null || videos === undefined ? null : { route: videos, rest: decode(video[1]!) };
+}
+
+export function videoPath(id: string): string {
+  return `/videos/${encodeURIComponent(id)}`;
+}

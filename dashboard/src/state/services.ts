@@ -1,0 +1,18 @@
+import { createContext } from 'preact';
+import type { Api } from '../data/api.ts';
+import type { Live } from '../data/live.ts';
+import type { Location } from './location.ts';
+import type { Theme } from './theme.ts';
+import type { Store } from './store.ts';
+
+/** What every component may use; main.tsx makes it once. */
+export interface Services {
+  api: Api;
+  live: Live;
+  location: Location;
+  theme: Theme;
+  /** Counts up each time that all shown figures should be asked for again. */
+  refresh: Store<number>;
+}
+
+export const ServicesContext = createContext<Services>(null as unknown as Services);

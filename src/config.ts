@@ -1,0 +1,130 @@
+import { type Role, type Setting, type Settings, settings } from './settings.ts';
+
+/** Reads the environment, once, and reports all faults together. Nothing else reads process.env. */
+
+type Value<S extends Setting> = S extends { kind: 'number' }
+  ? number
+  : S extends { kind: 'flag' }
+    ? boolean
+    : S extends { kind: 'list' }
+      ? readonly string[]
+      : string;
+
+export type Config = { readonly [Name in keyof Settings]: Value<Settings[Name]> } & {
+  readonly roleSet: ReadonlySet<Role>;
+};
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((f) => `  - ${f}`).join('\n')}`,
+    );
+    this.faults = faults;
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readConfig(env: Environment): Config {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting>(settings)) {
+    const found = setting.env.find((key) => (env[key] ?? '') !== '');
+    values[name] = found === undefined ? setting.default : readValue(setting, found, env[found]!, faults);
+  }
+  const config = {
+    ...values,
+    ...aliases(env, values, faults),
+    roleSet: new Set(values.roles as Role[]),
+  } as Config;
+  checkTogether(config, env, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+function readValue(setting: Setting, key: string, value: string, faults: string[]): unknown {
+  switch (setting.kind) {
+    case 'number': {
+      const scaled = Number(value) * (setting.scaled?.[key] ?? 1);
+      if (value.trim() === '' || !Number.isFinite(scaled))
+        faults.push(`${key} is '${value}'; it takes a number (${setting.unit}).`);
+      else if (scaled < setting.min || scaled > setting.max)
+        faults.push(`${key} is ${value}; it takes ${setting.min} to ${setting.max} ${setting.unit}.`);
+      return scaled;
+    }
+    case 'flag':
+      if (!['0', '1', 'true', 'false'].includes(value)) faults.push(`${key} is '${value}'; it takes 0 or 1.`);
+      return value === '1' || value === 'true';
+    case 'choice':
+      if (!setting.choices.includes(value))
+        faults.push(`${key} is '${value}'; it takes ${setting.choices.filter(Boolean).join(', ')}.`);
+      return value;
+    case 'list': {
+      const items = value
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean);
+      const wrong = items.filter((item) => setting.choices && !setting.choices.includes(item));
+      if (wrong.length > 0)
+        faults.push(`${key} has '${wrong.join("', '")}'; it takes ${setting.choices!.join(', ')}.`);
+      return items;
+    }
+    case 'text':
+      return value;
+  }
+}
+
+/** Seeds 001 to 003 give ClickHouse as host and port. */
+function aliases(env: Environment, values: Record<string, unknown>, faults: string[]): Partial<Config> {
+  const host = env.CLICKHOUSE_HOST;
+  if (values.chUrl !== '' || !host) return {};
+  const url = /^https?:\/\//.test(host) ? host : `http://${host}:${env.CLICKHOUSE_PORT || 8123}`;
+  if (!URL.canParse(url)) faults.push(`CLICKHOUSE_HOST and CLICKHOUSE_PORT make '${url}', which is no URL.`);
+  return { chUrl: url };
+}
+
+function checkTogether(config: Config, env: Environment, faults: string[]): void {
+  const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
+    (key) => env[key],
+  );
+  if (brokers)
+    faults.push(
+      `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
+    );
+  if (config.chUrl !== '' && !URL.canParse(config.chUrl))
+    faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
+  if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
+    faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
+  if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
+    faults.push('ANALYTICS_TLS_CERT_FILE and ANALYTICS_TLS_KEY_FILE go together.');
+  if (config.roles.length === 0) faults.push('ANALYTICS_ROLES is empty; leave it out for all roles.');
+  // A look-up of ids, sessions and views goes back as far as raw rows do.
+  if (config.timestampAgeMaxDays > config.retentionEventsDays)
+    faults.push(
+      `ANALYTICS_TIMESTAMP_AGE_MAX_DAYS (${config.timestampAgeMaxDays}) is above ANALYTICS_RETENTION_EVENTS_DAYS (${config.retentionEventsDays}): events would vanish at once.`,
+    );
+}
+
+/** Whether only this machine can connect. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
+
+/** The table of docs/configuration.md. */
+export function settingsMarkdown(): string {
+  const rows = Object.values<Setting>(settings).map((setting) => {
+    const names = setting.env.map((name) => `\`${name}\``).join('<br>');
+    const fallback = Array.isArray(setting.default) ? setting.default.join(',') : String(setting.default);
+    const bounds =
+      setting.kind === 'number'
+        ? `${setting.min} to ${setting.max}`
+        : 'choices' in setting
+          ? setting.choices!.filter(Boolean).join(', ')
+          : '';
+    const unit = setting.kind === 'number' ? setting.unit : '';
+    return `| ${names} | ${unit} | ${fallback === '' ? '' : `\`${fallback}\``} | ${bounds} | ${setting.doc} |`;
+  });
+  return ['| Name | Unit | Default | Takes | What it is for |', '|---|---|---|---|---|', ...rows].join('\n');
+}

@@ -1,0 +1,156 @@
+/**
+ * From bytes to durable events, whatever protocol brought them. In: one body of canonical events and what is known
+ * of its sender. Out: how many are durable, and a verdict for each that is not.
+ *
+ * // 1. scan  2. append events and dead letters  3. tell; nothing is told before both appends resolved.
+ * After a deadline or an error some may be durable all the same; the client's retry carries the same ids, and the
+ * pipeline drops what is there already.
+ */
+
+import { formatUuid } from '../event/kernel/uuid.ts';
+import type { BodyScanner, EventVerdict, Scan, ScanOptions } from '../event/kernel.ts';
+import { HttpProblem } from '../http/problem.ts';
+import { LogUnavailableError, type Topic } from '../log/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createIdempotentIds, createIdMaker } from './ids.ts';
+import { createDeadLetters } from './quarantine.ts';
+import { createRecords, type RecordOutline } from './split.ts';
+
+export interface IntakeLimits {
+  /** How long a client waits for durability before it is told to retry. */
+  readonly ackTimeoutMs: number;
+  /** Events older than this are refused: the retention. */
+  readonly ageMaxMs: number;
+  /** Events further ahead than this are refused. */
+  readonly aheadMaxMs: number;
+}
+
+export interface IntakeOptions {
+  readonly scanner: BodyScanner;
+  readonly topic: Topic;
+  readonly deadLetters: Topic;
+  readonly limits: IntakeLimits;
+  readonly metrics: Metrics;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+export interface Origin {
+  readonly app: string;
+  /** The path or protocol, for the record's `source` and the dead letters' `dlq.path`. */
+  readonly source: string;
+  readonly userAgent: string;
+  /** ISO 3166-1 alpha-2, or ''. */
+  readonly country: string;
+  /** Epoch ms, when the protocol says when the request was sent. */
+  readonly sentAt: number | null;
+  readonly mode: ScanOptions['mode'];
+  readonly defaultName: string | null;
+  readonly eventsMax: number;
+  readonly idempotencyKey: string | null;
+}
+
+export interface Taken {
+  /** Durable now. 0: all were refused, and nothing was written. */
+  readonly accepted: number;
+  readonly verdicts: readonly EventVerdict[];
+  /** The id of the first accepted event. */
+  readonly firstId: string | null;
+}
+
+export interface Intake {
+  /**
+   * `onSettled` is called once, when the log holds none of the bytes any more: possibly after the promise settled,
+   * since an append goes on when its deadline is over.
+   * @throws HttpProblem `invalid_json`, `invalid_utf8`, `empty_batch`, `too_many_events`, `log_unavailable`
+   */
+  take(body: Uint8Array, origin: Origin, onSettled: () => void): Promise<Taken>;
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { scanner, topic, deadLetters, limits, metrics, now } = options;
+  const freshIds = createIdMaker(now);
+  let turn = 0;
+
+  function scanBody(body: Uint8Array, origin: Origin, receivedAt: number): Scan {
+    const ids =
+      origin.idempotencyKey === null ? freshIds : createIdempotentIds(origin.app, origin.idempotencyKey);
+    return scanner.scan(body, {
+      receivedAt,
+      mode: origin.mode,
+      defaultName: origin.defaultName,
+      maxEvents: origin.eventsMax,
+      oldestAllowed: receivedAt - limits.ageMaxMs,
+      newestAllowed: receivedAt + limits.aheadMaxMs,
+      nextIds: ids.next,
+      sentAt: origin.sentAt,
+    });
+  }
+
+  function append(scan: Scan, origin: Origin, receivedAt: number): Promise<unknown> {
+    const outline: RecordOutline = { ...origin, receivedAt };
+    const records = createRecords(scan, topic.partitions, outline);
+    if (scan.verdicts.length === 0) return topic.append(records);
+    turn = (turn + 1) % deadLetters.partitions;
+    const identity = origin.idempotencyKey ?? formatUuid(freshIds.next(1));
+    const letters = createDeadLetters(scan.verdicts, outline, identity, turn);
+    return Promise.all([topic.append(records), deadLetters.append(letters)]);
+  }
+
+  return {
+    async take(body, origin, onSettled) {
+      let appending: Promise<unknown> | null = null;
+      try {
+        const receivedAt = Math.floor(now());
+        const scan = scanBody(body, origin, receivedAt);
+        if (scan.error !== null) throw scanProblem(scan.error, origin.eventsMax);
+        const { accepted, verdicts, firstIds } = scan;
+        if (accepted > 0) {
+          const startedAt = performance.now();
+          appending = append(scan, origin, receivedAt);
+          await withDeadline(appending, limits.ackTimeoutMs);
+          metrics.log.appendSeconds.observe((performance.now() - startedAt) / 1000);
+          metrics.ingest.accepted.add(accepted);
+          for (const verdict of verdicts) metrics.pipeline.deadLetters.add(verdict.code, 1);
+        }
+        for (const verdict of verdicts) metrics.ingest.rejected.add(verdict.code, 1);
+        return { accepted, verdicts, firstId: firstIds[0] ?? null };
+      } catch (error) {
+        throw error instanceof LogUnavailableError ? unavailable(error) : error;
+      } finally {
+        if (appending === null) onSettled();
+        else appending.then(onSettled, onSettled);
+      }
+    },
+  };
+}
+
+function scanProblem(error: NonNullable<Scan['error']>, eventsMax: number): HttpProblem {
+  const extra = error.code === 'too_many_events' ? { limit_events: eventsMax } : { position: error.position };
+  return new HttpProblem(error.code, error.detail, { extra });
+}
+
+function unavailable(cause: LogUnavailableError): HttpProblem {
+  return new HttpProblem('log_unavailable', 'The log cannot take events now; nothing was promised.', {
+    cause,
+    retryAfterMs: cause.retryAfterMs,
+  });
+}
+
+function withDeadline(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new LogUnavailableError(`not durable within ${timeoutMs} ms`, 1000));
+    }, timeoutMs);
+    work.then(
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}

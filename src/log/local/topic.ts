@@ -1,0 +1,174 @@
+import type { Assignment } from '../log.ts';
+import { type LogRecord, LogUnavailableError, type Membership, type NewRecord, type Topic } from '../log.ts';
+import type { Commits } from './commits.ts';
+import { Cursor } from './cursor.ts';
+import type { LogFiles } from './files.ts';
+import type { FreeSpace } from './free-space.ts';
+import { Group } from './group.ts';
+import type { Partition } from './partition.ts';
+import type { Retention } from './retention.ts';
+import type { PartitionWriter } from './writer.ts';
+
+const TAIL_READ_BYTES = 1024 * 1024;
+const TAIL_WAIT_MS = 60_000;
+const RECORD_BYTES_MAX = 256 * 1024 * 1024;
+const HEADERS_MAX = 1_000;
+const HEADER_NAME_LENGTH_MAX = 1_000;
+const RETRY_AFTER_MS = 5_000;
+
+/** A partition and those who work on it. */
+export interface Shard {
+  readonly partition: Partition;
+  readonly writer: PartitionWriter;
+  readonly retention: Retention;
+}
+
+export interface LocalTopicOptions {
+  readonly name: string;
+  readonly files: LogFiles;
+  readonly shards: readonly Shard[];
+  readonly commits: Commits;
+  readonly space: FreeSpace;
+  readonly onError: (error: Error) => void;
+}
+
+export class LocalTopic implements Topic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly #options: LocalTopicOptions;
+  readonly #groups = new Map<string, Group>();
+  readonly #closing = new AbortController();
+  /** The last answers of `lag`, per partition: the offset that was asked for and its timestamp. */
+  readonly #oldest = new Map<number, { offset: number; timestamp: number | null }>();
+
+  constructor(options: LocalTopicOptions) {
+    this.name = options.name;
+    this.partitions = options.shards.length;
+    this.#options = options;
+  }
+
+  async append(records: readonly NewRecord[]): Promise<void> {
+    if (this.#options.space.isLow()) await this.#options.space.check();
+    const first = records[0];
+    if (!first) return;
+    if (records.every((record) => record.partition === first.partition)) {
+      return this.#appendTo(first.partition, records);
+    }
+    const byPartition = Map.groupBy(records, (record) => record.partition);
+    const all = [...byPartition].map(([partition, part]) => this.#appendTo(partition, part));
+    // All have to be over before the caller hears of a failure: it must not try again beside a write under way.
+    for (const result of await Promise.allSettled(all)) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #appendTo(id: number, records: readonly NewRecord[]): Promise<void> {
+    const shard = this.#options.shards[id];
+    if (!shard) return Promise.reject(new RangeError(`${this.name} has no partition ${id}`));
+    for (const record of records) {
+      const fault = findFault(record);
+      if (fault !== null) return Promise.reject(new RangeError(fault));
+    }
+    const blocked = shard.retention.blockedBy();
+    if (blocked !== null) return Promise.reject(new LogUnavailableError(blocked, RETRY_AFTER_MS));
+    return shard.writer.append(records);
+  }
+
+  async join(name: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership> {
+    const { commits, files, shards, onError } = this.#options;
+    await commits.ensure(name);
+    if (this.#closing.signal.aborted) throw new Error('the log is closed');
+    let group = this.#groups.get(name);
+    if (!group) {
+      group = new Group({
+        name,
+        partitions: shards.map((shard) => shard.partition),
+        commits,
+        openCursor: (partition, offset) => new Cursor(files, partition, offset),
+        onCommit: (partition) => void shards[partition]?.retention.run(),
+        onError,
+      });
+      this.#groups.set(name, group);
+    }
+    return group.join(run);
+  }
+
+  async tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void> {
+    const ended = AbortSignal.any([signal, this.#closing.signal]);
+    await Promise.all(this.#options.shards.map(({ partition }) => this.#follow(partition, onRecords, ended)));
+  }
+
+  async #follow(
+    partition: Partition,
+    onRecords: (records: LogRecord[]) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const cursor = new Cursor(this.#options.files, partition, partition.end);
+    try {
+      while (!signal.aborted) {
+        const records = await cursor.read(TAIL_READ_BYTES);
+        if (signal.aborted) return;
+        if (records.length > 0) onRecords(records);
+        else await partition.waitForMore(TAIL_WAIT_MS, signal);
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  lag(group: string): Promise<{ partition: number; records: number; oldestTimestamp: number | null }[]> {
+    const { shards, commits } = this.#options;
+    return Promise.all(
+      shards.map(async ({ partition }) => {
+        const offset = Math.max(commits.get(group, partition.id).offset, partition.earliest);
+        const records = partition.end - offset;
+        const oldestTimestamp = records > 0 ? await this.#timestampAt(partition, offset) : null;
+        return { partition: partition.id, records, oldestTimestamp };
+      }),
+    );
+  }
+
+  async #timestampAt(partition: Partition, offset: number): Promise<number | null> {
+    const known = this.#oldest.get(partition.id);
+    if (known?.offset === offset) return known.timestamp;
+    const cursor = new Cursor(this.#options.files, partition, offset);
+    try {
+      const timestamp = (await cursor.read(1))[0]?.timestamp ?? null;
+      this.#oldest.set(partition.id, { offset, timestamp });
+      return timestamp;
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  /** Why the topic takes no records at the moment; null when it does. */
+  reason(): string | null {
+    for (const { writer, retention, partition } of this.#options.shards) {
+      writer.probe();
+      if (writer.failure)
+        return `Partition ${partition.name} could not be written: ${writer.failure.message}`;
+      const blocked = retention.blockedBy();
+      if (blocked !== null) return blocked;
+    }
+    return null;
+  }
+
+  /** Ends the readers, then writes what is pending. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all([...this.#groups.values()].map((group) => group.close()));
+    await Promise.all(this.#options.shards.map(({ writer }) => writer.close()));
+    await Promise.all([...this.#groups.keys()].map((group) => this.#options.commits.settled(group)));
+  }
+}
+
+/** What the frame of a record cannot hold: it must not reach the writer, where it would fail its whole group. */
+function findFault({ value, timestamp, headers }: NewRecord): string | null {
+  if (value.length > RECORD_BYTES_MAX)
+    return `a record may have ${RECORD_BYTES_MAX} bytes, not ${value.length}`;
+  if (!Number.isFinite(timestamp)) return `${timestamp} is not a timestamp`;
+  if (headers.length > HEADERS_MAX) return `a record may have ${HEADERS_MAX} headers, not ${headers.length}`;
+  for (const [name] of headers) {
+    if (name.length > HEADER_NAME_LENGTH_MAX)
+      return `the name of a header may have ${HEADER_NAME_LENGTH_MAX} characters`;
+  }
+  return null;
+}

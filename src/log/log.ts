@@ -1,0 +1,107 @@
+/**
+ * The log: durable, ordered bytes in partitions. It knows nothing of events.
+ *
+ * In: records. Out: the same records, in order, to every group that reads them. What can be lost: nothing whose
+ * `append` resolved, until retention removes it; retention never removes what a known group has not committed.
+ * The shape is Kafka's, so that the local implementation and Kafka serve the same callers and pass one contract suite.
+ */
+
+export type Header = readonly [name: string, value: string];
+
+/** A record to append. `append` takes the bytes over: the caller must not change them afterwards. */
+export interface NewRecord {
+  readonly partition: number;
+  readonly key: Uint8Array | null;
+  readonly headers: readonly Header[];
+  readonly value: Uint8Array;
+  /** Epoch ms. */
+  readonly timestamp: number;
+}
+
+export interface LogRecord {
+  readonly partition: number;
+  /** Position in the partition: starts at 0, one more with each record. */
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly headers: readonly Header[];
+  readonly value: Uint8Array;
+  /** Epoch ms. */
+  readonly timestamp: number;
+}
+
+export interface Committed {
+  /** The first offset that is not yet done; 0 when the group never committed. */
+  readonly offset: number;
+  /** What the last commit said beside the offset; '' when nothing. At most 4,096 bytes, as in Kafka. */
+  readonly metadata: string;
+}
+
+/** One partition, handed to one member of a group for as long as `signal` is not aborted. */
+export interface Assignment {
+  readonly partition: number;
+  /** Aborted when the partition is taken away (rebalance, close). After that `commit` rejects. */
+  readonly signal: AbortSignal;
+  readonly committed: Committed;
+  /**
+   * The next records after the last ones returned (first call: from `committed.offset`, or the earliest kept).
+   * Waits up to `waitMs` for the first; returns at most about `maxBytes` of values, at least one record if any.
+   * [] when the time is over, and at once when the signal is aborted. One read at a time.
+   * Values and keys of one read share memory: a record kept for long keeps all of them.
+   */
+  read(maxBytes: number, waitMs: number): Promise<LogRecord[]>;
+  /** Continue reading at this offset. */
+  seek(offset: number): void;
+  /** Durable when it resolves. Offsets may be committed again (same or higher); rejects once the signal is aborted. */
+  commit(offset: number, metadata: string): Promise<void>;
+  /** Offset that the next appended record will get, as far as known here. Counts durable records only. */
+  endOffset(): number;
+}
+
+export interface Membership {
+  /** Stops all assignments, waits until their handlers returned, leaves the group. */
+  stop(): Promise<void>;
+}
+
+export interface Topic {
+  readonly name: string;
+  readonly partitions: number;
+  /**
+   * All records of one call are durable when it resolves; after a rejection none, some or all of them may be.
+   * Per partition, records lie in the order of the calls. Rejects with LogUnavailableError when it may work later.
+   */
+  append(records: readonly NewRecord[]): Promise<void>;
+  /**
+   * Joins a group; a new group is known, and waited for by retention, when it resolves. `run` is called once per
+   * assignment and is expected to end soon after its signal is aborted; the next owner of the partition starts after
+   * that. If it rejects, the partition is served by nobody until the members change.
+   */
+  join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
+  /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
+  tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
+  /** Records not yet committed by the group, per partition. */
+  lag(group: string): Promise<{ partition: number; records: number; oldestTimestamp: number | null }[]>;
+}
+
+export interface LogHealth {
+  readonly ok: boolean;
+  /** Why not, as a sentence for the operator. */
+  readonly reason: string | null;
+}
+
+export interface Log {
+  readonly kind: 'local' | 'kafka';
+  topic(name: string): Topic;
+  health(): LogHealth;
+  close(): Promise<void>;
+}
+
+/** The log cannot take records now (disk full, broker away). Nothing was promised; try again after `retryAfterMs`. */
+export class LogUnavailableError extends Error {
+  readonly code = 'log_unavailable';
+  readonly retryAfterMs: number;
+  constructor(message: string, retryAfterMs: number, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'LogUnavailableError';
+    this.retryAfterMs = retryAfterMs;
+  }
+}

@@ -1,0 +1,260 @@
+import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
+import type { LogRecord } from '../log/log.ts';
+import type { DedupeWindow } from './dedupe-window.ts';
+import { createTally, type Tally } from './ledger.ts';
+
+/**
+ * Consecutive records of one partition on their way to one insert.
+ *
+ * In: log records. Out: a block of rows, without the duplicates, and what became of every event. A batch can be built
+ * again from its records at any time, leaving out more rows: that is how late duplicates and rows that turned out to be
+ * stored already are taken out.
+ */
+
+/** What ingest wrote beside the events. */
+export interface RecordMeta {
+  /** Epoch ms. */
+  readonly receivedAt: number;
+  readonly sentAt: number | null;
+  readonly app: string;
+  readonly userAgent: string;
+  readonly country: string;
+  /** Events that ingest put into the record; null from a foreign producer. */
+  readonly count: number | null;
+}
+
+/** One record's place in the batch. */
+export interface Span {
+  readonly record: LogRecord;
+  readonly meta: RecordMeta;
+  firstRow: number;
+  /** Rows in the block. */
+  rows: number;
+  readonly events: number;
+  /** skip[i] = 1: event i of the record gets no row. */
+  skip: Uint8Array | null;
+}
+
+export interface DeadEvent {
+  readonly span: Span;
+  readonly index: number;
+  readonly reason: string;
+  readonly detail: string;
+  readonly raw: Uint8Array;
+}
+
+/** An event whose id may have been received before the window: ClickHouse has to be asked. */
+export interface LateRow {
+  readonly span: Span;
+  readonly index: number;
+}
+
+/** Coordinates that are stored already: offset -> indexes. */
+export type Present = ReadonlyMap<number, ReadonlySet<number>>;
+
+export interface BatchContext {
+  readonly dedupe: DedupeWindow;
+  readonly defaultApp: string;
+  /** Rows stored by an earlier attempt that nobody committed; taken as facts. */
+  readonly present: Present;
+}
+
+/** A client's clock may run ahead by this much before its events are treated as late ones. */
+export const CLOCK_MARGIN_MS = 5_000;
+
+export class Batch {
+  readonly builder: BlockBuilder;
+  readonly partition: number;
+  readonly spans: Span[] = [];
+  readonly dead: DeadEvent[] = [];
+  readonly late: LateRow[] = [];
+  readonly tally: Tally = createTally();
+  /** performance.now() of the first record. */
+  openedAt = 0;
+  /** Epoch ms of receipt of its oldest event. */
+  oldestReceivedAt = Infinity;
+  #parseSeconds = 0;
+  /** Rows stored by an earlier attempt and therefore not in the block. */
+  presentRows = 0;
+
+  constructor(partition: number, builder: BlockBuilder) {
+    this.partition = partition;
+    this.builder = builder;
+    builder.reset();
+  }
+
+  get rows(): number {
+    return this.builder.rows;
+  }
+
+  get firstOffset(): number {
+    return this.spans[0]!.record.offset;
+  }
+
+  get nextOffset(): number {
+    return this.spans[this.spans.length - 1]!.record.offset + 1;
+  }
+
+  /** The clock of the batch's age begins. */
+  open(): void {
+    this.openedAt = performance.now();
+  }
+
+  /** Seconds spent in the kernel since the last call. */
+  takeParseSeconds(): number {
+    const seconds = this.#parseSeconds;
+    this.#parseSeconds = 0;
+    return seconds;
+  }
+
+  /** Takes a record: parses it, decides about duplicates, keeps the rest as rows. Returns how many events it held. */
+  take(record: LogRecord, context: BatchContext): number {
+    const meta = readMeta(record, context.defaultApp);
+    const began = performance.now();
+    const added = this.builder.add(recordInput(record, meta), null);
+    this.#parseSeconds += (performance.now() - began) / 1000;
+    this.oldestReceivedAt = Math.min(this.oldestReceivedAt, meta.receivedAt);
+    const span: Span = { record, meta, firstRow: added.firstRow, rows: 0, events: added.events, skip: null };
+    this.spans.push(span);
+    for (const bad of added.bad) this.#bury(span, bad);
+    const skip = this.#decide(span, context);
+    span.rows = this.builder.rows - span.firstRow;
+    if (skip) this.#leaveOut(span, skip);
+    return added.events;
+  }
+
+  /** Builds the block again without the rows of `extra` (per span: indexes to leave out). */
+  rebuild(extra: ReadonlyMap<Span, ReadonlySet<number>>): void {
+    this.builder.reset();
+    for (const span of this.spans) {
+      const more = extra.get(span);
+      if (more) {
+        span.skip ??= new Uint8Array(span.events);
+        for (const index of more) span.skip[index] = 1;
+      }
+      span.firstRow = this.builder.add(recordInput(span.record, span.meta), span.skip).firstRow;
+      span.rows = this.builder.rows - span.firstRow;
+    }
+  }
+
+  /** The row of an event that is in the block. */
+  rowOf(span: Span, index: number): number {
+    for (let row = span.firstRow; row < span.firstRow + span.rows; row++)
+      if (this.builder.index[row] === index) return row;
+    throw new Error(`event ${index} of record ${span.record.offset} has no row in this batch`);
+  }
+
+  /** A stored-looking row turned out to be a duplicate or a collision; `rebuild` takes it out. */
+  reclassify(late: LateRow, verdict: 'duplicate' | 'collision'): void {
+    const row = this.rowOf(late.span, late.index);
+    const app = this.builder.text.get(this.builder.textColumns.app_id[row]!);
+    this.tally.move(app, late.span.meta.receivedAt, verdict === 'duplicate' ? 'duplicate' : 'quarantined');
+    if (verdict === 'collision') this.#buryCollision(late.span, late.index, row);
+  }
+
+  #bury(span: Span, bad: EventVerdict): void {
+    this.dead.push({ span, index: bad.index, reason: bad.code, detail: bad.detail, raw: bad.raw });
+    this.tally.add(span.meta.app, span.meta.receivedAt, 'quarantined');
+  }
+
+  #buryCollision(span: Span, index: number, row: number): void {
+    const raw = Buffer.from(this.builder.eventJson(row));
+    const detail = 'an event with this id and another payload was received before';
+    this.dead.push({ span, index, reason: 'id_collision', detail, raw });
+  }
+
+  /** Duplicates of the span's rows, as a skip list; null when all rows stay. */
+  #decide(span: Span, context: BatchContext): Uint8Array | null {
+    const { builder, tally } = this;
+    const { receivedAt } = span.meta;
+    const present = context.present.get(span.record.offset);
+    let skip: Uint8Array | null = null;
+    for (let row = span.firstRow; row < builder.rows; row++) {
+      const index = builder.index[row]!;
+      const app = builder.text.get(builder.textColumns.app_id[row]!);
+      if (present?.has(index)) {
+        tally.add(app, receivedAt, 'stored');
+        this.presentRows++;
+        skip ??= new Uint8Array(span.events);
+        skip[index] = 1;
+        continue;
+      }
+      const verdict = context.dedupe.check(
+        builder.appHash[row]!,
+        builder.idWords,
+        row * 4,
+        builder.payloadWords[row * 2]!,
+        builder.payloadWords[row * 2 + 1]!,
+        receivedAt,
+      );
+      if (verdict === 'new') {
+        tally.add(app, receivedAt, 'stored');
+        if (this.#mayBeOld(row, receivedAt, context.dedupe.start)) this.late.push({ span, index });
+        continue;
+      }
+      tally.add(app, receivedAt, verdict === 'duplicate' ? 'duplicate' : 'quarantined');
+      if (verdict === 'collision') this.#buryCollision(span, index, row);
+      skip ??= new Uint8Array(span.events);
+      skip[index] = 1;
+    }
+    return skip;
+  }
+
+  /**
+   * An event created inside the window cannot have been received before it. One created earlier, or at a time that
+   * nobody can tell, can. Ids made of a place in the log are new by construction.
+   */
+  #mayBeOld(row: number, receivedAt: number, windowStart: number): boolean {
+    const flags = this.builder.flags[row]!;
+    if ((flags & rowFlag.hasEventId) === 0) return false;
+    const created =
+      (flags & rowFlag.hasTimestamp) === 0
+        ? uuidTime(this.builder.idWords, row)
+        : this.builder.timestamp[row]!;
+    return created < windowStart + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS;
+  }
+
+  #leaveOut(span: Span, skip: Uint8Array): void {
+    span.skip = skip;
+    this.builder.truncate(span.firstRow);
+    this.builder.add(recordInput(span.record, span.meta), skip);
+    span.rows = this.builder.rows - span.firstRow;
+  }
+}
+
+/** When a version 7 UUID was made, in epoch ms; long ago for every other, since nobody can tell. */
+function uuidTime(words: Uint32Array, row: number): number {
+  const second = words[row * 4 + 1]!;
+  if (((second >>> 12) & 15) !== 7) return 0;
+  return words[row * 4]! * 0x10000 + (second >>> 16);
+}
+
+function recordInput(record: LogRecord, meta: RecordMeta) {
+  return {
+    value: record.value,
+    receivedAt: meta.receivedAt,
+    sentAt: meta.sentAt,
+    app: meta.app,
+    partition: record.partition,
+    offset: record.offset,
+  };
+}
+
+/** A record of a foreign producer has no headers of ours: its own timestamp is the time of receipt. */
+export function readMeta(record: LogRecord, defaultApp: string): RecordMeta {
+  let receivedAt = record.timestamp;
+  let sentAt: number | null = null;
+  let app = defaultApp;
+  let userAgent = '';
+  let country = '';
+  let count: number | null = null;
+  for (const [name, value] of record.headers) {
+    if (name === 'received_at') receivedAt = Number(value) || receivedAt;
+    else if (name === 'sent_at') sentAt = Number(value) || null;
+    else if (name === 'app') app = value || app;
+    else if (name === 'ua') userAgent = value;
+    else if (name === 'country') country = value;
+    else if (name === 'count') count = Number(value);
+  }
+  return { receivedAt, sentAt, app, userAgent, country, count };
+}

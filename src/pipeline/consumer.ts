@@ -1,0 +1,230 @@
+import type { Kernel } from '../event/kernel.ts';
+import type { Assignment, LogRecord, Topic } from '../log/log.ts';
+import type { EventStore } from '../store/events.ts';
+import { Batch, type BatchContext } from './batch.ts';
+import { buryDead } from './dead-letter.ts';
+import { loadLateSessions, settleLateIds } from './late.ts';
+import { openPartitionState, type PartitionState } from './recovery.ts';
+import { sleep } from './sleep.ts';
+import { createSteps, type StepObserver } from './steps.ts';
+import { Writer } from './writer.ts';
+
+/**
+ * The road of one partition from the log to ClickHouse.
+ *
+ * In: records, in order. Out: rows, each event once; dead letters; the ledger; a committed offset. What can be lost:
+ * nothing. The order of one batch is fixed, and so is what each point guarantees:
+ *   1. insert   2. dead letters   3. ledger   4. commit   5. publish
+ * A crash before 4 repeats the batch: rows are found by their coordinates, dead letters and ledger have keys of the
+ * batch's own and are replaced. 5 never blocks or fails 1-4.
+ */
+
+export interface PipelineLimits {
+  readonly batchRowsMax: number;
+  readonly batchBytesMax: number;
+  readonly flushAfterMs: number;
+  readonly readBytesMax: number;
+  readonly leaseMs: number;
+  readonly dedupeWindowMs: number;
+  readonly dedupeEntriesMax: number;
+  readonly sessionActorsMax: number;
+}
+
+export interface PipelineObserver extends StepObserver {
+  consumed(records: number, events: number): void;
+  /** Rows stored, after the insert. `freshnessMs`: age of the batch's oldest event by time of receipt. */
+  flushed(rows: number, seconds: number, freshnessMs: number): void;
+  dropped(reason: string, count: number): void;
+  failed(stage: string, error: unknown): void;
+  committed(partition: number, offset: number): void;
+}
+
+export interface PipelineDependencies {
+  readonly kernel: Kernel;
+  readonly topic: Topic;
+  readonly deadLetters: Topic;
+  readonly store: EventStore;
+  readonly limits: PipelineLimits;
+  readonly defaultApp: string;
+  readonly observer: PipelineObserver;
+  readonly generation: () => number;
+  /** True when ClickHouse was started by this process: no insert of an earlier process can still be running. */
+  readonly ownServer: boolean;
+  readonly now: () => number;
+  /** Stored batches, for live views. The batch is reused afterwards: take what is needed before returning. */
+  readonly publish: (batch: Batch) => void;
+}
+
+const BACK_OFF_MS = [50, 200, 1_000, 2_000, 5_000];
+/** Work on the event loop goes on at most this long before others get their turn. */
+const SLICE_MS = 4;
+
+/** Runs until the assignment ends. */
+export async function consumePartition(assignment: Assignment, deps: PipelineDependencies): Promise<void> {
+  const road = new Road(assignment, deps);
+  try {
+    await road.run();
+  } catch (error) {
+    if (!assignment.signal.aborted) throw error;
+  }
+}
+
+class Road {
+  readonly #assignment: Assignment;
+  readonly #deps: PipelineDependencies;
+  readonly #builders;
+  #turn = 0;
+  /** The batch before, on its way into ClickHouse while the next one is filled. */
+  #inFlight: Promise<void> = Promise.resolve();
+  #writing = false;
+
+  constructor(assignment: Assignment, deps: PipelineDependencies) {
+    this.#assignment = assignment;
+    this.#deps = deps;
+    const options = { topic: deps.topic.name };
+    this.#builders = [deps.kernel.createBlockBuilder(options), deps.kernel.createBlockBuilder(options)];
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#assignment;
+    const state = await this.#open();
+    const writer = this.#createWriter(state);
+    await writer.syncClock();
+    let batch = this.#nextBatch();
+    while (!signal.aborted) {
+      const records = await this.#assignment.read(this.#deps.limits.readBytesMax, this.#waitMs(batch));
+      await this.#fill(batch, records, state);
+      if (!this.#due(batch)) continue;
+      batch = await this.#handOver(batch, writer, state);
+    }
+    await this.#inFlight;
+  }
+
+  /** Retries until ClickHouse answers: what is in the log is safe meanwhile. */
+  async #open(): Promise<PartitionState> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await openPartitionState(this.#assignment, this.#deps, (ms) =>
+          sleep(ms, this.#assignment.signal),
+        );
+      } catch (error) {
+        await this.#backOff('open', attempt, error);
+      }
+    }
+  }
+
+  #createWriter(state: PartitionState): Writer {
+    const { store, observer, limits, generation, now } = this.#deps;
+    return new Writer({
+      partition: this.#assignment.partition,
+      store,
+      observer,
+      generation,
+      now,
+      leaseMs: limits.leaseMs,
+      steps: createSteps(state.sessions),
+      backOff: (attempt, error) => this.#backOff('insert', attempt, error),
+      sleep: (ms) => sleep(ms, this.#assignment.signal),
+    });
+  }
+
+  #nextBatch(): Batch {
+    this.#turn ^= 1;
+    return new Batch(this.#assignment.partition, this.#builders[this.#turn]!);
+  }
+
+  #waitMs(batch: Batch): number {
+    if (batch.spans.length === 0) return 1_000;
+    return Math.max(1, this.#deps.limits.flushAfterMs - (performance.now() - batch.openedAt));
+  }
+
+  async #fill(batch: Batch, records: readonly LogRecord[], state: BatchContext): Promise<void> {
+    if (records.length === 0) return;
+    if (batch.spans.length === 0) batch.open();
+    let sliceBegan = performance.now();
+    let events = 0;
+    for (const record of records) {
+      events += batch.take(record, state);
+      if (performance.now() - sliceBegan < SLICE_MS) continue;
+      await new Promise(setImmediate);
+      sliceBegan = performance.now();
+    }
+    this.#deps.observer.step('parse', events, batch.takeParseSeconds());
+    this.#deps.observer.consumed(records.length, events);
+  }
+
+  #due(batch: Batch): boolean {
+    if (batch.spans.length === 0) return false;
+    const { batchRowsMax, batchBytesMax, flushAfterMs } = this.#deps.limits;
+    const full = batch.rows >= batchRowsMax || batch.builder.bytes >= batchBytesMax;
+    // While the batch before is being written, a larger batch is worth more than an earlier one.
+    return full || (!this.#writing && performance.now() - batch.openedAt >= flushAfterMs);
+  }
+
+  /** Decides what is left to decide, starts the writing, returns the batch to fill meanwhile. */
+  async #handOver(batch: Batch, writer: Writer, state: PartitionState): Promise<Batch> {
+    await this.#settle(batch, state);
+    await this.#inFlight;
+    this.#writing = true;
+    this.#inFlight = this.#finish(batch, writer).finally(() => {
+      this.#writing = false;
+    });
+    // The rejection (the assignment ended) is seen by whoever awaits it next.
+    this.#inFlight.catch(() => {});
+    return this.#nextBatch();
+  }
+
+  async #settle(batch: Batch, state: PartitionState): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await settleLateIds(batch, this.#deps.store);
+        return await loadLateSessions(batch, this.#deps.store, state.sessions);
+      } catch (error) {
+        await this.#backOff('look-up', attempt, error);
+      }
+    }
+  }
+
+  async #finish(batch: Batch, writer: Writer): Promise<void> {
+    const { store, observer, deadLetters, topic, publish, now } = this.#deps;
+    const rows = batch.rows;
+    const began = performance.now();
+    // 1. insert
+    await writer.write(batch);
+    if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestReceivedAt);
+    // 2. dead letters
+    await this.#persist('dead letters', () => buryDead(batch, topic.name, deadLetters));
+    // 3. ledger
+    const { partition, firstOffset, nextOffset, tally } = batch;
+    await this.#persist('ledger', () =>
+      store.writeLedger({ partition, firstOffset, nextOffset, rows: tally.rows() }),
+    );
+    // 4. commit
+    await this.#persist('commit', () => this.#assignment.commit(nextOffset, ''));
+    observer.committed(partition, nextOffset);
+    for (const fate of ['duplicate', 'filtered', 'quarantined'] as const)
+      observer.dropped(fate, tally.total(fate));
+    // 5. publish
+    try {
+      publish(batch);
+    } catch (error) {
+      observer.failed('publish', error);
+    }
+  }
+
+  async #persist(stage: string, work: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        await this.#backOff(stage, attempt, error);
+      }
+    }
+  }
+
+  async #backOff(stage: string, attempt: number, error: unknown): Promise<void> {
+    this.#assignment.signal.throwIfAborted();
+    this.#deps.observer.failed(stage, error);
+    await sleep(BACK_OFF_MS[Math.min(attempt, BACK_OFF_MS.length - 1)]!, this.#assignment.signal);
+  }
+}

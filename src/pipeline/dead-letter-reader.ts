@@ -1,0 +1,85 @@
+import { formatUuid, readEventId } from '../event/kernel/uuid.ts';
+import type { Assignment, LogRecord } from '../log/log.ts';
+import type { StoreClient } from '../store/client.ts';
+import { type DeadLetterRow, writeDeadLetters } from '../store/dead-letters.ts';
+import { sleep } from './sleep.ts';
+
+/**
+ * Dead letters from their topic into the table that people look at. At least once is enough here: the table replaces a
+ * letter by its id.
+ */
+
+export interface DeadLetterDependencies {
+  readonly client: StoreClient;
+  readonly buried: (reason: string, count: number) => void;
+  readonly failed: (stage: string, error: unknown) => void;
+}
+
+const READ_BYTES_MAX = 4 * 1024 * 1024;
+const INSERT_TIMEOUT_MS = 10_000;
+const RETRY_MS = 1_000;
+
+export async function consumeDeadLetters(
+  assignment: Assignment,
+  deps: DeadLetterDependencies,
+): Promise<void> {
+  const { signal } = assignment;
+  try {
+    while (!signal.aborted) {
+      const records = await assignment.read(READ_BYTES_MAX, 1_000);
+      if (records.length > 0) await store(assignment, records, deps);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function store(assignment: Assignment, records: readonly LogRecord[], deps: DeadLetterDependencies) {
+  const rows = records.map(readLetter);
+  const last = records[records.length - 1]!.offset;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const queryId = `sluice-dead-letters-${assignment.partition}-${process.pid}-${last}-${attempt}`;
+      await writeDeadLetters(deps.client, rows, queryId, INSERT_TIMEOUT_MS);
+      await assignment.commit(last + 1, '');
+      break;
+    } catch (error) {
+      assignment.signal.throwIfAborted();
+      deps.failed('dead letters', error);
+      await sleep(RETRY_MS, assignment.signal);
+    }
+  }
+  for (const row of rows) deps.buried(row.reason, 1);
+}
+
+/** A letter of a foreign hand may lack any header: its place in the topic stands in. */
+export function readLetter(record: LogRecord): DeadLetterRow {
+  const header = new Map(record.headers);
+  const number = (name: string) => Number(header.get(name) ?? -1);
+  const payload = new TextDecoder().decode(record.value);
+  return {
+    id: formatUuid(readEventId(header.get('dlq.id') ?? `${record.partition}:${record.offset}`)),
+    reason: header.get('dlq.reason') ?? 'unknown',
+    detail: header.get('dlq.detail') ?? '',
+    sourceTopic: header.get('dlq.topic') ?? '',
+    sourcePartition: number('dlq.partition'),
+    sourceOffset: number('dlq.offset'),
+    sourceIndex: number('dlq.index'),
+    sourcePath: header.get('dlq.path') ?? '',
+    app: readText(payload, 'app_id') || (header.get('dlq.app') ?? ''),
+    eventId: readText(payload, 'event_id'),
+    payload,
+    truncated: header.get('dlq.truncated') === 'true',
+    receivedAt: Number(header.get('dlq.received_at') ?? record.timestamp),
+  };
+}
+
+/** The payload is what nobody could read: take its fields if they can be told, else nothing. */
+function readText(payload: string, field: string): string {
+  try {
+    const value: unknown = (JSON.parse(payload) as Record<string, unknown> | null)?.[field];
+    return typeof value === 'string' ? value : '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,35 @@
+import { coordinateEventId, formatUuid } from '../event/kernel/uuid.ts';
+import type { Header, Topic } from '../log/log.ts';
+import type { Batch } from './batch.ts';
+
+/** A dead letter's payload is cut at this size. */
+export const DEAD_LETTER_BYTES_MAX = 1_000_000;
+
+/** Appends what the batch refused to the dead letters' topic. Written again after a crash, it has the same ids. */
+export async function buryDead(batch: Batch, topic: string, deadLetters: Topic): Promise<void> {
+  if (batch.dead.length === 0) return;
+  const records = batch.dead.map(({ span, index, reason, detail, raw }) => {
+    const { partition, offset } = span.record;
+    const headers: Header[] = [
+      ['dlq.id', formatUuid(coordinateEventId(topic, partition, offset, index))],
+      ['dlq.reason', reason],
+      ['dlq.detail', detail],
+      ['dlq.topic', topic],
+      ['dlq.partition', String(partition)],
+      ['dlq.offset', String(offset)],
+      ['dlq.index', String(index)],
+      ['dlq.received_at', String(span.meta.receivedAt)],
+      ['dlq.app', span.meta.app],
+      ['dlq.truncated', String(raw.length > DEAD_LETTER_BYTES_MAX)],
+    ];
+    const value = raw.subarray(0, DEAD_LETTER_BYTES_MAX);
+    return {
+      partition: offset % deadLetters.partitions,
+      key: null,
+      headers,
+      value,
+      timestamp: span.meta.receivedAt,
+    };
+  });
+  await deadLetters.append(records);
+}

@@ -1,0 +1,132 @@
+/**
+ * The ids received lately, exactly, in bounded memory.
+ *
+ * Two generations of open addressing: the newer takes ids, the older is only asked, and when the newer is full or old
+ * enough the older is forgotten. `start` is the time of receipt from which on every id is in memory; for an event that
+ * may have been received before it, the caller asks ClickHouse.
+ *
+ * A slot holds 64 bits of (app, event_id) and 32 bits of the payload, so a false duplicate needs a collision of 96 bits.
+ */
+
+export type Verdict = 'new' | 'duplicate' | 'collision';
+
+const SLOT_WORDS = 3;
+const FIRST_SLOTS = 1 << 14;
+
+class Generation {
+  words = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
+  slots = FIRST_SLOTS;
+  count = 0;
+  readonly startedAt: number;
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt;
+  }
+
+  /** The slot of the key, or the empty slot where it would go. */
+  find(low: number, high: number): number {
+    const mask = this.slots - 1;
+    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+      const at = slot * SLOT_WORDS;
+      const a = this.words[at]!;
+      const b = this.words[at + 1]!;
+      if ((a === low && b === high) || (a === 0 && b === 0)) return at;
+    }
+  }
+
+  add(low: number, high: number, payload: number): void {
+    if (this.count * 2 >= this.slots) this.grow();
+    const at = this.find(low, high);
+    this.words[at] = low;
+    this.words[at + 1] = high;
+    this.words[at + 2] = payload;
+    this.count++;
+  }
+
+  private grow(): void {
+    const old = this.words;
+    this.slots *= 2;
+    this.words = new Uint32Array(this.slots * SLOT_WORDS);
+    for (let at = 0; at < old.length; at += SLOT_WORDS) {
+      if (old[at] === 0 && old[at + 1] === 0) continue;
+      const to = this.find(old[at]!, old[at + 1]!);
+      this.words.set(old.subarray(at, at + SLOT_WORDS), to);
+    }
+  }
+}
+
+export interface DedupeWindowOptions {
+  /** How far back ids are kept, at most. */
+  readonly windowMs: number;
+  /** Ids in both generations together, at most; under load the window gets shorter, never the memory larger. */
+  readonly entriesMax: number;
+}
+
+export class DedupeWindow {
+  readonly #options: DedupeWindowOptions;
+  #newer: Generation;
+  #older: Generation | null = null;
+
+  /** `startedAt`: epoch ms; every id received from then on has been or will be given to `check` or `load`. */
+  constructor(options: DedupeWindowOptions, startedAt: number) {
+    this.#options = options;
+    this.#newer = new Generation(startedAt);
+  }
+
+  /** Epoch ms of receipt from which on every id is in memory. */
+  get start(): number {
+    return (this.#older ?? this.#newer).startedAt;
+  }
+
+  get size(): number {
+    return this.#newer.count + (this.#older?.count ?? 0);
+  }
+
+  /** Looks the id up and remembers it when it is new. */
+  check(
+    appHash: number,
+    id: Uint32Array,
+    at: number,
+    payloadLow: number,
+    payloadHigh: number,
+    receivedAt: number,
+  ): Verdict {
+    const low = mix(id[at]! ^ Math.imul(id[at + 2]!, 0x9e3779b1), appHash ^ id[at + 3]!);
+    const high = mix(
+      id[at + 1]! ^ Math.imul(id[at + 3]!, 0x85ebca6b),
+      Math.imul(appHash, 0xc2b2ae35) ^ id[at + 2]!,
+    );
+    // Two zero words mean an empty slot.
+    const key = low === 0 && high === 0 ? 1 : low;
+    const payload = (payloadLow ^ payloadHigh) >>> 0;
+    const known = lookUp(this.#newer, key, high) ?? (this.#older ? lookUp(this.#older, key, high) : null);
+    if (known !== null) return known === payload ? 'duplicate' : 'collision';
+    this.#turnIfDue(receivedAt);
+    this.#newer.add(key, high, payload);
+    return 'new';
+  }
+
+  #turnIfDue(receivedAt: number): void {
+    const { windowMs, entriesMax } = this.#options;
+    const full = this.#newer.count >= entriesMax / 2;
+    const old = receivedAt - this.#newer.startedAt >= windowMs / 2;
+    if (!full && !old) return;
+    this.#older = this.#newer;
+    this.#newer = new Generation(receivedAt);
+  }
+}
+
+/** The payload kept under the key, or null. */
+function lookUp(generation: Generation, low: number, high: number): number | null {
+  const at = generation.find(low, high);
+  const words = generation.words;
+  return words[at] === 0 && words[at + 1] === 0 ? null : words[at + 2]!;
+}
+
+/** MurmurHash3's finaliser over two words. */
+function mix(a: number, b: number): number {
+  let h = Math.imul(a ^ (a >>> 16), 0x85ebca6b) ^ b;
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h = Math.imul(h ^ (h >>> 15), 0x27d4eb2f) + a;
+  return (h ^ (h >>> 16)) >>> 0;
+}

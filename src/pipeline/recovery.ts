@@ -1,0 +1,71 @@
+import { hash64 } from '../event/kernel/hash.ts';
+import type { Assignment } from '../log/log.ts';
+import { type BatchContext, CLOCK_MARGIN_MS, type Present } from './batch.ts';
+import type { PipelineDependencies } from './consumer.ts';
+import { DedupeWindow } from './dedupe-window.ts';
+import { actorHash } from './late.ts';
+import { SessionMemory } from './steps/sessions.ts';
+
+/**
+ * What a partition's consumer must know before its first batch, read back from ClickHouse: the ids and sessions of late,
+ * and which rows from the committed offset on are stored already, because someone crashed between insert and commit.
+ * Stored rows are facts; only what is missing is decided afresh, in their light.
+ */
+
+export interface PartitionState extends BatchContext {
+  readonly sessions: SessionMemory;
+}
+
+/** At a start the window is filled from ClickHouse up to this many ids; older ones are looked up when needed. */
+const IDS_LOADED_MAX = 500_000;
+const SESSION_TURN_MS = 2 * 60 * 60_000;
+
+export async function openPartitionState(
+  assignment: Assignment,
+  deps: PipelineDependencies,
+  sleep: (ms: number) => Promise<void>,
+): Promise<PartitionState> {
+  const { store, limits, now } = deps;
+  const { partition, committed } = assignment;
+  if (!deps.ownServer) {
+    await store.endInserts(partition);
+    // Whoever wrote here before took a lease no longer than ours.
+    await sleep(limits.leaseMs);
+  }
+  const present: Present = await store.present(partition, committed.offset);
+  const dedupe = await loadWindow(partition, deps);
+  const since = now() - SESSION_TURN_MS;
+  const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });
+  for (const s of await store.recentSessions(since))
+    sessions.remember(actorHash(s.app_id, s.actor), BigInt(`0x${s.hash}`), s.first, s.last);
+  return { dedupe, sessions, present, defaultApp: deps.defaultApp };
+}
+
+async function loadWindow(partition: number, deps: PipelineDependencies): Promise<DedupeWindow> {
+  const { store, limits, now } = deps;
+  const since = now() - limits.dedupeWindowMs;
+  const most = Math.min(IDS_LOADED_MAX, Math.floor(limits.dedupeEntriesMax / 2));
+  const ids = await store.recentIds(partition, since, most);
+  // Where the limit cut, ids of that very millisecond may be missing.
+  const oldest = ids.length < most ? since : ids[ids.length - 1]!.received_at + 1;
+  const dedupe = new DedupeWindow(
+    { windowMs: limits.dedupeWindowMs, entriesMax: limits.dedupeEntriesMax },
+    oldest + CLOCK_MARGIN_MS,
+  );
+  const words = new Uint32Array(4);
+  const appHashes = new Map<string, number>();
+  for (let i = ids.length - 1; i >= 0; i--) {
+    const { app_id, event_id, payload_hash, received_at } = ids[i]!;
+    const app = appHashes.getOrInsertComputed(app_id, appHash);
+    const bytes = Buffer.from(event_id.replaceAll('-', ''), 'hex');
+    for (let w = 0; w < 4; w++) words[w] = bytes.readUInt32BE(w * 4);
+    const payload = BigInt(payload_hash);
+    dedupe.check(app, words, 0, Number(payload & 0xffff_ffffn), Number(payload >> 32n), received_at);
+  }
+  return dedupe;
+}
+
+/** The kernel's `appHash`, from text. */
+function appHash(app: string): number {
+  return Number(hash64(Buffer.from(app)) & 0xffff_ffffn);
+}

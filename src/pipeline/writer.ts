@@ -1,0 +1,138 @@
+import type { EventStore } from '../store/events.ts';
+import { BUCKET_SECONDS, insertIdPrefix } from '../store/events.ts';
+import type { Batch, Span } from './batch.ts';
+import { type Block, createBlock } from './block.ts';
+import { EVENT_COLUMN_NAMES, encodeBlock } from './encode.ts';
+import { runSteps, type Step, type StepObserver } from './steps.ts';
+
+/**
+ * Writes batches of one partition to the raw table, each exactly once.
+ *
+ * In: a decided batch. Out: its rows are stored. What can be lost: nothing; what can be doubled: nothing. After any
+ * doubt about an insert the writer makes sure that nothing of it can still land, reads back which coordinates are
+ * stored, and inserts the others.
+ */
+
+/** An insert whose outcome nobody knows. */
+export interface Doubt {
+  readonly generation: number;
+  /** By the server's clock, epoch ms. */
+  leaseUntil: number;
+}
+
+export interface WriterOptions {
+  readonly partition: number;
+  readonly store: EventStore;
+  readonly steps: readonly Step[];
+  readonly observer: StepObserver;
+  readonly leaseMs: number;
+  /** Counts starts of the server: inserts sent to an earlier one cannot land any more. Constant for a remote one. */
+  generation(): number;
+  /** Waits, for as long as it takes, before the next attempt. Rejects when the assignment ends. */
+  backOff(attempt: number, error: unknown): Promise<void>;
+  readonly now: () => number;
+  /** Resolves after `ms`, rejects when the assignment ends. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** A mark is renewed before it gets so old that an insert's lease could outlive it. */
+const MARK_LEASES = 2;
+
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #marks = new Map<string, number>();
+  #clockOffsetMs = 0;
+  #inserts = 0;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /** Our idea of the server's clock; leases are measured by it. */
+  async syncClock(): Promise<void> {
+    const before = this.#options.now();
+    const server = await this.#options.store.serverTime();
+    this.#clockOffsetMs = server - (before + this.#options.now()) / 2;
+  }
+
+  /** Resolves when every row of the batch is stored. Rejects only when the assignment ends. */
+  async write(batch: Batch): Promise<void> {
+    let doubt: Doubt | null = null;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        if (doubt) await this.#keepMissing(batch, doubt);
+        if (batch.rows === 0) return;
+        doubt = { generation: this.#options.generation(), leaseUntil: 0 };
+        await this.#attempt(batch, doubt);
+        return;
+      } catch (error) {
+        await this.#options.backOff(attempt, error);
+      }
+    }
+  }
+
+  async #attempt(batch: Batch, doubt: Doubt): Promise<void> {
+    const { steps, observer, store, partition, leaseMs } = this.#options;
+    const block = createBlock(batch);
+    runSteps(steps, block, observer);
+    const leaseUntil = Math.round(this.#options.now() + this.#clockOffsetMs + leaseMs);
+    await this.#announce(block, leaseUntil);
+    const chunks = encodeBlock(block, leaseUntil);
+    const queryId = `${insertIdPrefix(partition)}${process.pid}-${batch.firstOffset}-${++this.#inserts}`;
+    doubt.leaseUntil = leaseUntil;
+    await store.insert(chunks, EVENT_COLUMN_NAMES, queryId, leaseMs);
+  }
+
+  /** Marks the buckets of the block before any of its rows can be there. */
+  async #announce(block: Block, leaseUntil: number): Promise<void> {
+    const due = touchedBuckets(block).filter(({ key }) => (this.#marks.get(key) ?? 0) < leaseUntil);
+    if (due.length === 0) return;
+    // One mark announces the inserts of the next moments too, so that not every block writes one.
+    const until = leaseUntil + (MARK_LEASES - 1) * this.#options.leaseMs;
+    await this.#options.store.mark(due, until);
+    if (this.#marks.size > 50_000) this.#marks.clear();
+    for (const { key } of due) this.#marks.set(key, until);
+  }
+
+  /** Takes out of the batch what is stored already. */
+  async #keepMissing(batch: Batch, doubt: Doubt): Promise<void> {
+    await this.fence(doubt);
+    const present = await this.#options.store.present(batch.partition, batch.firstOffset);
+    const out = new Map<Span, ReadonlySet<number>>();
+    for (const span of batch.spans) {
+      const indexes = present.get(span.record.offset);
+      if (indexes) out.set(span, indexes);
+    }
+    batch.rebuild(out);
+  }
+
+  /**
+   * After this no insert that was sent before can land: it ran on a server that is gone, or it was ended and its lease
+   * is over besides.
+   */
+  async fence(doubt: Doubt): Promise<void> {
+    const { store, partition, now, sleep } = this.#options;
+    await this.syncClock();
+    if (doubt.generation !== this.#options.generation()) return;
+    await store.endInserts(partition);
+    const rest = doubt.leaseUntil - (now() + this.#clockOffsetMs);
+    if (rest >= 0) await sleep(rest + 1);
+  }
+}
+
+function touchedBuckets({ text, builder, rows }: Block): { app: string; bucket: number; key: string }[] {
+  const found = new Map<string, { app: string; bucket: number; key: string }>();
+  let lastApp = -1;
+  let lastBucket = -1;
+  for (let row = 0; row < rows; row++) {
+    const bucket = Math.floor(builder.timestamp[row]! / (BUCKET_SECONDS * 1000)) * BUCKET_SECONDS;
+    const id = text.app_id.ids[row]!;
+    if (bucket === lastBucket && id === lastApp) continue;
+    lastBucket = bucket;
+    lastApp = id;
+    const app = text.app_id.values[id]!;
+    const key = `${bucket} ${app}`;
+    if (!found.has(key)) found.set(key, { app, bucket, key });
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,219 @@
+import type { StoreClient } from './client.ts';
+
+/**
+ * The raw table and what surrounds its writing: inserts under a lease, marks, read-back of coordinates, look-ups of ids
+ * and sessions. Times are epoch milliseconds, UUIDs are text, payload hashes are decimal text (UInt64).
+ */
+
+export interface StoredId {
+  readonly app_id: string;
+  readonly event_id: string;
+  readonly payload_hash: string;
+}
+
+export interface StoredSession {
+  readonly app_id: string;
+  readonly actor: string;
+  /** The 64-bit hash that the session's id was made of, as 16 hex digits. */
+  readonly hash: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface PresentRow {
+  readonly offset: number;
+  readonly indexes: readonly number[];
+}
+
+export interface BucketMark {
+  readonly app: string;
+  /** Epoch seconds of the bucket's start. */
+  readonly bucket: number;
+}
+
+export interface LedgerBlock {
+  readonly partition: number;
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+  readonly rows: readonly {
+    readonly app: string;
+    readonly minute: number;
+    readonly stored: number;
+    readonly duplicate: number;
+    readonly filtered: number;
+    readonly quarantined: number;
+  }[];
+}
+
+export const BUCKET_SECONDS = 300;
+/** A session and an event of the same actor are apart by at most this. */
+export const SESSION_GAP_MS = 30 * 60_000;
+
+const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+/** Long lists of literals need room in the parser. */
+const LONG = {
+  max_query_size: 64 * 1024 * 1024,
+  max_ast_elements: 5_000_000,
+  max_expanded_ast_elements: 5_000_000,
+};
+
+export class EventStore {
+  readonly #client: StoreClient;
+
+  constructor(client: StoreClient) {
+    this.#client = client;
+  }
+
+  /** The server's clock. Leases are ended by it, so they must be begun by it. */
+  async serverTime(): Promise<number> {
+    const [row] = await this.#client.select<{ now: number }>(
+      'SELECT toUnixTimestamp64Milli(now64(3)) AS now',
+    );
+    return row!.now;
+  }
+
+  /** One block of `events` in Native form. Rejects with StoreError. */
+  async insert(
+    chunks: readonly Uint8Array[],
+    columns: readonly string[],
+    queryId: string,
+    timeoutMs: number,
+  ): Promise<void> {
+    await this.#client.insertNative('events', columns, chunks, {
+      queryId,
+      timeoutMs,
+      settings: INSERT_SETTINGS,
+    });
+  }
+
+  /** Announces rows: until `leaseUntil` some may land in these buckets. Before the rows themselves. */
+  async mark(marks: readonly BucketMark[], leaseUntil: number): Promise<void> {
+    const list = marks.map((m) => `(${quoted(m.app)}, toDateTime(${m.bucket}, 'UTC'))`).join(', ');
+    await this.#client.command(
+      `INSERT INTO bucket_state (app_id, bucket, lease_until)
+       SELECT mark.1, mark.2, fromUnixTimestamp64Milli(toInt64(${leaseUntil}), 'UTC') FROM (SELECT arrayJoin([${list}]) AS mark)`,
+      {},
+      { settings: LONG },
+    );
+  }
+
+  /** Which coordinates of the partition from `fromOffset` on are stored. */
+  async present(partition: number, fromOffset: number): Promise<Map<number, Set<number>>> {
+    const rows = await this.#client.select<PresentRow>(
+      `SELECT log_offset AS offset, groupArray(log_index) AS indexes FROM events
+       WHERE log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} GROUP BY log_offset`,
+      { partition, from: fromOffset },
+    );
+    return new Map(rows.map((row) => [row.offset, new Set(row.indexes)]));
+  }
+
+  /** Ids received from `since` on, newest first, at most `limit` of them. */
+  async recentIds(
+    partition: number,
+    since: number,
+    limit: number,
+  ): Promise<(StoredId & { received_at: number })[]> {
+    return await this.#client.select(
+      `SELECT app_id, event_id, toString(payload_hash) AS payload_hash, toUnixTimestamp64Milli(received_at) AS received_at
+       FROM events WHERE log_partition = {partition:UInt16} AND received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
+       ORDER BY received_at DESC LIMIT {limit:UInt32}`,
+      { partition, since, limit },
+    );
+  }
+
+  /** Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. */
+  async findIds(app: string, ids: readonly string[], buckets: Iterable<number>): Promise<StoredId[]> {
+    const near = new Set<number>();
+    for (const bucket of buckets)
+      near
+        .add(bucket - BUCKET_SECONDS)
+        .add(bucket)
+        .add(bucket + BUCKET_SECONDS);
+    return await this.#findIds(
+      app,
+      ids,
+      `AND toStartOfFiveMinutes(timestamp) IN (${[...near].map((b) => `toDateTime(${b}, 'UTC')`).join(', ')})`,
+    );
+  }
+
+  /** The same over everything kept, for events whose time nobody told. */
+  async findIdsAnywhere(app: string, ids: readonly string[]): Promise<StoredId[]> {
+    return await this.#findIds(app, ids, '');
+  }
+
+  async #findIds(app: string, ids: readonly string[], near: string): Promise<StoredId[]> {
+    return await this.#client.select(
+      `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
+       WHERE app_id = ${quoted(app)} ${near} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
+      {},
+      { settings: LONG },
+    );
+  }
+
+  /** Sessions that the pipeline assigned and that have events from `since` on. */
+  async recentSessions(since: number): Promise<StoredSession[]> {
+    return await this.#sessions(`timestamp >= fromUnixTimestamp64Milli(toInt64(${since}), 'UTC')`);
+  }
+
+  /** Parts of assigned sessions of these actors with events between the two times. */
+  async findSessions(
+    app: string,
+    actors: readonly string[],
+    from: number,
+    to: number,
+  ): Promise<StoredSession[]> {
+    return await this.#sessions(
+      `app_id = ${quoted(app)}
+       AND toStartOfFiveMinutes(timestamp) >= toStartOfFiveMinutes(fromUnixTimestamp64Milli(toInt64(${from}), 'UTC'))
+       AND toStartOfFiveMinutes(timestamp) <= toStartOfFiveMinutes(fromUnixTimestamp64Milli(toInt64(${to}), 'UTC'))
+       AND actor IN (${actors.map(quoted).join(', ')})`,
+    );
+  }
+
+  async #sessions(where: string): Promise<StoredSession[]> {
+    return await this.#client.select(
+      `SELECT app_id, if(user_id != '', user_id, anonymous_id) AS actor, substring(session_id, 3) AS hash,
+         toUnixTimestamp64Milli(min(timestamp)) AS first, toUnixTimestamp64Milli(max(timestamp)) AS last
+       FROM events WHERE session_assigned AND ${where} GROUP BY app_id, actor, session_id`,
+      {},
+      { settings: LONG },
+    );
+  }
+
+  /** Writing the same block again replaces it. */
+  async writeLedger(block: LedgerBlock): Promise<void> {
+    const list = (values: readonly (string | number)[]) => `[${values.join(', ')}]`;
+    const { rows } = block;
+    await this.#client.command(
+      `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined)
+       VALUES (${block.partition}, ${block.firstOffset}, ${block.nextOffset},
+         ${list(rows.map((r) => quoted(r.app)))}, ${list(rows.map((r) => r.minute))},
+         ${list(rows.map((r) => r.stored + r.duplicate + r.filtered + r.quarantined))},
+         ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))})`,
+      {},
+      { settings: LONG },
+    );
+  }
+
+  /** Ends every insert of the partition that may still be running, and waits until none is. */
+  async endInserts(partition: number): Promise<void> {
+    await this.#client.killQueries(insertIdPrefix(partition));
+  }
+}
+
+/** Query ids of the inserts of one partition begin so. */
+export function insertIdPrefix(partition: number): string {
+  return `sluice-insert-${partition}-`;
+}
+
+/**
+ * One block in, one part out: no splitting by size, no queue of the server's, no deduplication by content (two equal
+ * blocks are two blocks; coordinates decide what is stored).
+ */
+const INSERT_SETTINGS = {
+  async_insert: 0,
+  max_insert_threads: 1,
+  insert_deduplicate: 0,
+  min_insert_block_size_rows: 0,
+  min_insert_block_size_bytes: 0,
+};

@@ -1,0 +1,70 @@
+-- The conservation ledger, one row a committed block: received = stored + duplicate + filtered + quarantined, per app and
+-- minute of receipt. A block starts where the last commit ended, so a block written again after a crash has the same key.
+CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
+(
+    log_partition UInt16,
+    first_offset UInt64,
+    next_offset UInt64,
+    app_id Array(String),
+    minute Array(DateTime('UTC')),
+    received Array(UInt64),
+    stored Array(UInt64),
+    duplicate Array(UInt64),
+    filtered Array(UInt64),
+    quarantined Array(UInt64),
+    version DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+ORDER BY (log_partition, first_offset)
+TTL toDateTime(version) + INTERVAL {retention_events_days} DAY;
+
+CREATE OR REPLACE VIEW {database}.ledger {on_cluster} AS
+SELECT
+    a.1 AS app_id, a.2 AS minute,
+    sum(a.3) AS received, sum(a.4) AS stored, sum(a.5) AS duplicate, sum(a.6) AS filtered, sum(a.7) AS quarantined
+FROM
+(
+    SELECT arrayJoin(arrayZip(app_id, minute, received, stored, duplicate, filtered, quarantined)) AS a
+    FROM {database}.ledger_blocks FINAL
+)
+GROUP BY app_id, minute;
+
+-- Dead letters, read from the log's topic; one may be written again after a crash, under the same id.
+CREATE TABLE IF NOT EXISTS {database}.dead_letters {on_cluster}
+(
+    id UUID,
+    reason LowCardinality(String),
+    detail String CODEC(ZSTD(1)),
+    source_topic LowCardinality(String),
+    source_partition Int32,
+    source_offset Int64,
+    source_index Int64,
+    source_path LowCardinality(String),
+    app_id LowCardinality(String),
+    event_id String,
+    payload String CODEC(ZSTD(1)),
+    truncated Bool,
+    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    version DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (received_at, id)
+TTL toDateTime(received_at) + INTERVAL {retention_events_days} DAY;
+
+-- Seed 001's table and seed 002's events, column for column.
+CREATE OR REPLACE VIEW {database}.ai_analytics_events {on_cluster} AS
+SELECT toDateTime(timestamp, 'UTC') AS timestamp, toString(app_id) AS app_id, toString(event_name) AS event_name, user_id, properties
+FROM {database}.events;
+
+CREATE OR REPLACE VIEW {database}.analytics_events {on_cluster} AS
+SELECT
+    event_id,
+    toString(event_name) AS event_type,
+    nullIf(user_id, '') AS user_id,
+    nullIf(session_id, '') AS session_id,
+    nullIf(video_id, '') AS video_id,
+    toDateTime(timestamp, 'UTC') AS timestamp,
+    properties,
+    nullIf(context, '') AS metadata
+FROM {database}.events;

@@ -1,0 +1,182 @@
+/**
+ * Realtime out of ClickHouse: for a process that does not see the events go by, and to begin with after a start.
+ *
+ * A view's facts (who watches, what stream, the last bitrate, whether it ended) are looked for in what was received
+ * within `lookbackMs`, for just those views that had an event in the window. Bots are left out.
+ */
+import type { EventKindName } from '../../event/event.ts';
+import type { Params, QueryOptions, StoreClient } from '../client.ts';
+
+/** What events mean to realtime (product §5); a `video_error` stops a view when it is fatal. */
+export const realtimeKinds = {
+  begins: ['video_start', 'video_progress', 'video_heartbeat', 'video_complete', 'view_end'],
+  stops: ['view_end', 'video_complete', 'video_pause'],
+  stopsWhenFatal: 'video_error',
+  errors: ['video_error', 'error'],
+} as const satisfies Record<string, readonly EventKindName[] | EventKindName>;
+
+/** No stream has more, bit/s: a sum must not be ruined by one player's nonsense. */
+export const BITRATE_MAX = 1e12;
+
+export interface RealtimeSpan {
+  /** Epoch ms, the end of the window, included. */
+  readonly now: number;
+  readonly windowMs: number;
+  readonly lookbackMs: number;
+}
+
+export interface AppRealtimeRow {
+  /** Low word of hash64(app_id). */
+  readonly appHash: number;
+  readonly viewers: number;
+  readonly streams: number;
+  readonly bitsPerSecond: number;
+  readonly events: number;
+  readonly errors: number;
+}
+
+/** One view that had an event in the window. Hashes are words, times epoch ms; 0, 0 without an actor. */
+export interface ViewRow {
+  readonly appHash: number;
+  readonly viewLow: number;
+  readonly viewHigh: number;
+  readonly actorLow: number;
+  readonly actorHigh: number;
+  readonly streamLow: number;
+  readonly streamHigh: number;
+  /** null when the stream is the video, since nobody said one. */
+  readonly streamAt: number | null;
+  readonly latestAt: number;
+  readonly stopped: boolean;
+  /** null when nothing has made the view exist yet. */
+  readonly firstAt: number | null;
+  readonly bitrate: number;
+  /** null when no bitrate is known. */
+  readonly bitrateAt: number | null;
+  readonly receivedAt: number;
+}
+
+export interface ReceivedRow {
+  readonly appHash: number;
+  readonly receivedAt: number;
+  readonly events: number;
+  readonly errors: number;
+}
+
+const inList = (names: readonly string[]) => `event_name IN (${names.map((name) => `'${name}'`).join(', ')})`;
+const BEGINS = inList(realtimeKinds.begins);
+const STOPS = `(${inList(realtimeKinds.stops)} OR (event_name = '${realtimeKinds.stopsWhenFatal}' AND fatal))`;
+const ERRORS = inList(realtimeKinds.errors);
+
+const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`;
+const IN_WINDOW = `received_at > ${instant('since')} AND received_at <= ${instant('now')} AND NOT is_bot`;
+/** Order in a view: by time, then by place in the log. */
+const PLACE = '(timestamp, log_offset, log_index)';
+
+/** hash64 of texts with 0x1f between them, as the kernel computes it, in two words. */
+const hashOf = (...parts: string[]) => `xxHash64(concat(${parts.join(", '\\x1f', ")}))`;
+const lowWord = (hash: string) => `bitAnd(${hash}, 4294967295)`;
+const highWord = (hash: string) => `bitShiftRight(${hash}, 32)`;
+const APP_HASH = lowWord('xxHash64(toString(app_id))');
+
+/** One row a view with an event in the window. */
+const VIEWS = `
+SELECT app_id, video_id, view_id,
+  argMax(${STOPS}, ${PLACE}) AS stopped,
+  countIf(${BEGINS}) > 0 AS begun,
+  argMinIf(actor, ${PLACE}, ${BEGINS}) AS viewer,
+  argMaxIf(stream_id, ${PLACE}, stream_id != '') AS said_stream,
+  if(said_stream = '', video_id, said_stream) AS stream,
+  ifNull(round(least(argMaxIf(bitrate, ${PLACE}, bitrate IS NOT NULL), ${BITRATE_MAX})), 0) AS bits,
+  max(timestamp) AS latest,
+  minIf(timestamp, ${BEGINS}) AS first,
+  maxIf(timestamp, stream_id != '') AS stream_latest,
+  maxIf(timestamp, bitrate IS NOT NULL) AS bits_latest,
+  countIf(bitrate IS NOT NULL) > 0 AS bits_known,
+  max(received_at) AS received
+FROM events
+WHERE received_at > ${instant('oldest')} AND received_at <= ${instant('now')} AND NOT is_bot
+  AND (app_id, video_id, view_id) IN
+    (SELECT app_id, video_id, view_id FROM events WHERE ${IN_WINDOW} AND view_id != '')
+GROUP BY app_id, video_id, view_id`;
+
+function params(span: RealtimeSpan): Params {
+  return {
+    now: span.now,
+    since: span.now - span.windowMs,
+    oldest: span.now - Math.max(span.windowMs, span.lookbackMs),
+  };
+}
+
+/** The numbers of each app that has any. Rejects with StoreError. */
+export function readRealtime(
+  client: StoreClient,
+  span: RealtimeSpan,
+  options?: QueryOptions,
+): Promise<AppRealtimeRow[]> {
+  const sql = `
+SELECT ${APP_HASH} AS appHash, sum(viewers) AS viewers, sum(streams) AS streams, sum(bits) AS bitsPerSecond,
+  sum(events) AS events, sum(errors) AS errors
+FROM
+(
+  SELECT app_id, uniqExactIf(viewer, viewer != '') AS viewers, uniqExact(stream) AS streams, sum(bits) AS bits,
+    0 AS events, 0 AS errors
+  FROM (${VIEWS}) WHERE begun AND NOT stopped GROUP BY app_id
+  UNION ALL
+  SELECT app_id, 0, 0, 0, count(), countIf(${ERRORS}) FROM events WHERE ${IN_WINDOW} GROUP BY app_id
+)
+GROUP BY app_id`;
+  return client.select<AppRealtimeRow>(sql, params(span), options);
+}
+
+/** The views of the window, in batches. Rejects with StoreError. */
+export function streamViews(
+  client: StoreClient,
+  span: RealtimeSpan,
+  options?: QueryOptions,
+): AsyncGenerator<ViewRow[], void> {
+  const [view, actor, stream] = [
+    hashOf('app_id', 'video_id', 'view_id'),
+    `if(viewer = '', 0, ${hashOf('app_id', 'viewer')})`,
+    `if(stream = '', 0, ${hashOf('app_id', 'stream')})`,
+  ];
+  const ms = (column: string) => `toUnixTimestamp64Milli(${column})`;
+  const sql = `
+SELECT ${APP_HASH} AS appHash,
+  ${lowWord(view)} AS viewLow, ${highWord(view)} AS viewHigh,
+  ${lowWord(actor)} AS actorLow, ${highWord(actor)} AS actorHigh,
+  ${lowWord(stream)} AS streamLow, ${highWord(stream)} AS streamHigh,
+  if(said_stream = '', NULL, ${ms('stream_latest')}) AS streamAt,
+  ${ms('latest')} AS latestAt, stopped = 1 AS stopped, if(begun, ${ms('first')}, NULL) AS firstAt,
+  bits AS bitrate, if(bits_known, ${ms('bits_latest')}, NULL) AS bitrateAt, ${ms('received')} AS receivedAt
+FROM (${VIEWS})`;
+  return client.stream<ViewRow>(sql, params(span), options);
+}
+
+/** Events of the window by app and millisecond of receipt, in batches. Rejects with StoreError. */
+export function streamReceived(
+  client: StoreClient,
+  span: RealtimeSpan,
+  options?: QueryOptions,
+): AsyncGenerator<ReceivedRow[], void> {
+  const sql = `
+SELECT ${APP_HASH} AS appHash, toUnixTimestamp64Milli(received_at) AS receivedAt, count() AS events,
+  countIf(${ERRORS}) AS errors
+FROM events WHERE ${IN_WINDOW} GROUP BY app_id, received_at`;
+  return client.stream<ReceivedRow>(sql, params(span), options);
+}
+
+/** Per partition, the last offset that has a row in the window. Rejects with StoreError. */
+export async function readLastOffsets(
+  client: StoreClient,
+  span: RealtimeSpan,
+  options?: QueryOptions,
+): Promise<Map<number, number>> {
+  const rows = await client.select<{ partition: number; offset: number }>(
+    `SELECT log_partition AS partition, max(log_offset) AS offset FROM events
+     WHERE received_at > ${instant('since')} AND received_at <= ${instant('now')} GROUP BY log_partition`,
+    params(span),
+    options,
+  );
+  return new Map(rows.map((row) => [row.partition, row.offset]));
+}

@@ -1,0 +1,144 @@
+import { createEngagementDays, type EngagementDay, engagementSql, STALE_DAYS_SQL } from './engagement.ts';
+import { recomputeSql, viewHoursSql } from './sql/recompute.ts';
+
+/**
+ * Recomputes what is counted from raw, bucket by bucket.
+ *
+ * In: marks in bucket_state, rows in events. Out: view_buckets, views, the five-minute rollups, the hourly and daily
+ * tables, and at the end the bucket's `as_of`, which makes it clean. What can be lost: nothing; each statement replaces
+ * what it wrote before, so a recompute that was cut off or ran twice leaves the same numbers.
+ */
+
+/** What this needs of the store's client. */
+export interface RecomputeStore {
+  select<Row>(
+    sql: string,
+    params?: Record<string, never>,
+    options?: { settings: Record<string, number> },
+  ): Promise<Row[]>;
+  command(
+    sql: string,
+    params?: Record<string, never>,
+    options?: { settings: Record<string, number> },
+  ): Promise<void>;
+}
+
+export interface RecomputeOptions {
+  readonly store: RecomputeStore;
+  readonly gapLimitMs: number;
+  /** Raw rows that one recompute may read at about the most. */
+  readonly rowsMax: number;
+  /** A day's engagement is recomputed at most this often. */
+  readonly engagementEveryMs: number;
+}
+
+export interface RecomputeRound {
+  /** Buckets made clean. */
+  readonly buckets: number;
+  /** True when settled dirty buckets were left for the next round. */
+  readonly more: boolean;
+}
+
+export interface Recompute {
+  /** Recomputes dirty buckets that can become clean now, oldest first. One round at a time. */
+  round(): Promise<RecomputeRound>;
+}
+
+interface DirtyBucket {
+  readonly app_id: string;
+  /** Epoch seconds. */
+  readonly bucket: number;
+}
+
+const BUCKETS_MAX = 2_048;
+/** Long lists of buckets need room in the parser. */
+const LONG = { max_query_size: 16 * 1024 * 1024 };
+
+/** Settled: the lease of the last mark has ended, so no announced row can still land. */
+const SETTLED_SQL = `
+SELECT app_id, toUnixTimestamp(bucket) AS bucket
+FROM bucket_state
+GROUP BY app_id, bucket
+HAVING max(lease_until) >= max(as_of) AND max(lease_until) < now64(3)
+ORDER BY bucket, app_id
+LIMIT ${BUCKETS_MAX}`;
+
+const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+
+function bucketTuples(buckets: readonly DirtyBucket[]): string {
+  return buckets.map((b) => `(${quoted(b.app_id)}, toDateTime(${b.bucket}, 'UTC'))`).join(', ');
+}
+
+export function createRecompute(options: RecomputeOptions): Recompute {
+  const { store } = options;
+  const days = createEngagementDays(options.engagementEveryMs);
+  let staleDaysKnown = false;
+
+  async function recompute(settled: readonly DirtyBucket[]): Promise<number> {
+    const chosen = await chooseWithin(store, settled, options.rowsMax);
+    // Read before the rows are: what lands later has a version of its own.
+    const [clock] = await store.select<{ now: string }>('SELECT toString(now64(3)) AS now');
+    const asOf = `toDateTime64(${quoted(clock!.now)}, 3, 'UTC')`;
+    const buckets = bucketTuples(chosen);
+    const run = (sql: string) => store.command(sql, {}, { settings: LONG });
+    const hours = await store.select<{ app_id: string; hour: number }>(
+      viewHoursSql(buckets),
+      {},
+      { settings: LONG },
+    );
+    const hoursBefore = bucketTuples(hours.map(({ app_id, hour }) => ({ app_id, bucket: hour })));
+    for (const statement of recomputeSql(buckets, asOf, options.gapLimitMs, hoursBefore))
+      await run(statement);
+    // Last: only now may queries trust the tables for these buckets.
+    await run(
+      `INSERT INTO bucket_state (app_id, bucket, as_of)
+       SELECT b.1, b.2, ${asOf} FROM (SELECT arrayJoin([${buckets}]) AS b)`,
+    );
+    for (const { app_id, bucket } of chosen) days.touch({ app_id, day: Math.floor(bucket / 86_400) });
+    return chosen.length;
+  }
+
+  async function refreshEngagement(): Promise<void> {
+    if (!staleDaysKnown) for (const day of await store.select<EngagementDay>(STALE_DAYS_SQL)) days.touch(day);
+    staleDaysKnown = true;
+    const due = days.takeDue();
+    if (due.length === 0) return;
+    const tuples = due.map((d) => `(${quoted(d.app_id)}, toDate(${d.day}))`).join(', ');
+    try {
+      await store.command(engagementSql(tuples), {}, { settings: LONG });
+    } catch (error) {
+      for (const day of due) days.touch(day);
+      throw error;
+    }
+  }
+
+  async function round(): Promise<RecomputeRound> {
+    const settled = await store.select<DirtyBucket>(SETTLED_SQL);
+    const buckets = settled.length === 0 ? 0 : await recompute(settled);
+    await refreshEngagement();
+    return { buckets, more: buckets < settled.length || settled.length === BUCKETS_MAX };
+  }
+
+  return { round };
+}
+
+/** The oldest buckets whose raw rows together stay within the bound; at least one. */
+async function chooseWithin(
+  store: RecomputeStore,
+  settled: readonly DirtyBucket[],
+  rowsMax: number,
+): Promise<readonly DirtyBucket[]> {
+  const counts = await store.select<DirtyBucket & { rows: number }>(
+    `SELECT app_id, toUnixTimestamp(toStartOfFiveMinutes(timestamp)) AS bucket, count() AS rows FROM events
+     WHERE (app_id, toStartOfFiveMinutes(timestamp)) IN (${bucketTuples(settled)}) GROUP BY app_id, bucket`,
+    {},
+    { settings: LONG },
+  );
+  const rowsOf = new Map(counts.map((c) => [`${c.bucket} ${c.app_id}`, c.rows]));
+  let rows = 0;
+  const end = settled.findIndex(({ app_id, bucket }, i) => {
+    rows += rowsOf.get(`${bucket} ${app_id}`) ?? 0;
+    return i > 0 && rows > rowsMax;
+  });
+  return end < 0 ? settled : settled.slice(0, end);
+}

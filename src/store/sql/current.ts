@@ -1,0 +1,49 @@
+import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from './views.ts';
+
+/**
+ * What is true now: recomputed buckets where they are clean, raw rows where they are not.
+ * A bucket is dirty while rows may have landed in it since its last recompute (see migrations/0001_events.sql).
+ */
+
+/** `(app_id, bucket)` of every dirty bucket; `scope` is a condition on app_id, or '1'. */
+export function dirtyBucketsSql(scope: string): string {
+  return `SELECT app_id, bucket FROM bucket_state WHERE ${scope} GROUP BY app_id, bucket HAVING max(lease_until) >= max(as_of)`;
+}
+
+const bucketOf = 'toStartOfFiveMinutes(timestamp)';
+const viewKey = '(app_id, video_id, view_id)';
+
+export interface ViewScope {
+  /** Condition on app_id alone, or '1'. */
+  readonly apps: string;
+  /** Condition on app_id, video_id and view_id, or '1'. It holds for a view as a whole. */
+  readonly views: string;
+  /** Condition on the finished view (started_at, the dimensions, is_bot …), or '1'. */
+  readonly where: string;
+  readonly gapLimitMs: number;
+  /**
+   * SELECT of the dirty buckets, when they were read before this statement. Without it each place below reads
+   * bucket_state for itself: a recompute that ends between two of these reads makes the answer wrong.
+   */
+  readonly dirty?: string;
+}
+
+/** Views in scope (VIEW_COLUMNS), exact at this moment, as a SELECT. */
+export function currentViewsSql(scope: ViewScope): string {
+  const dirty = scope.dirty ?? dirtyBucketsSql(scope.apps);
+  const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${scope.apps} AND ${scope.views}`;
+  const touched = `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND ${open}`;
+  const states = `(
+    ${bucketStatesSql('events', open, scope.gapLimitMs)}
+    UNION ALL
+    SELECT ${VIEW_BUCKET_COLUMNS.join(', ')} FROM view_buckets FINAL
+    WHERE ${scope.apps} AND ${scope.views} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
+  )`;
+  const columns = VIEW_COLUMNS.join(', ');
+  return `
+SELECT ${columns} FROM views FINAL
+WHERE ${scope.apps} AND ${scope.views} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})
+UNION ALL
+SELECT ${columns} FROM (${foldViewsSql(states, scope.gapLimitMs)})
+WHERE ${scope.where}`;
+}

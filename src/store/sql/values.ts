@@ -1,0 +1,39 @@
+/**
+ * The values of one statement. Each travels beside the SQL as a parameter, so that no value can ever be SQL; the text
+ * holds only its place, `{v1:String}`. A place may be used several times.
+ */
+export class SqlValues {
+  readonly params: Record<string, unknown> = {};
+  #count = 0;
+
+  /** `type` is a ClickHouse type of ours, never a caller's word. */
+  add(type: string, value: unknown): string {
+    const name = `v${++this.#count}`;
+    this.params[name] = value;
+    return `{${name}:${type}}`;
+  }
+
+  text(value: string): string {
+    return this.add('String', value);
+  }
+
+  texts(values: readonly string[]): string {
+    return this.add('Array(String)', [...values]);
+  }
+
+  /** A moment in epoch ms, as DateTime64(3). */
+  instant(ms: number): string {
+    return `fromUnixTimestamp64Milli(${this.add('Int64', ms)}, 'UTC')`;
+  }
+
+  /** A moment in whole epoch seconds, as DateTime. */
+  second(seconds: number): string {
+    return `toDateTime(${this.add('UInt32', seconds)}, 'UTC')`;
+  }
+}
+
+/** Condition on `app_id`. Null: every app; []: none. */
+export function appsSql(values: SqlValues, apps: readonly string[] | null): string {
+  if (apps === null) return '1';
+  return apps.length === 0 ? '0' : `app_id IN ${values.texts(apps)}`;
+}

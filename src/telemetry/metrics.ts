@@ -1,0 +1,219 @@
+/**
+ * Every number that Prometheus can read here, declared once. The first group has the names and types of the seeds;
+ * the rest is ours. Counters that a hot path adds to are tallies.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createLabelledTally, createTally } from './tally.ts';
+
+export type Metrics = ReturnType<typeof createMetrics>;
+export type IngestMetrics = Metrics['ingest'];
+
+const fastSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const batchSeconds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const stepSeconds = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5];
+const apiSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** `processDefaults` adds CPU, memory, event loop and GC of this process. */
+export function createMetrics(options: { processDefaults: boolean }) {
+  const registry = new Registry();
+  if (options.processDefaults) collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    ...createSeedMetrics(registry),
+    ingest: createIngestMetrics(registry),
+    log: createLogMetrics(registry),
+    pipeline: createPipelineMetrics(registry),
+    http: createHttpMetrics(registry),
+  };
+}
+
+/** The names of seeds 001 and 002, kept to the letter. */
+function createSeedMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    /** Records read from the log, not events (seed 001: messages). */
+    eventsConsumed: createTally(registry, 'analytics_events_consumed_total', 'Records read from the log'),
+    batchFlushSeconds: new Histogram({
+      name: 'analytics_batch_flush_seconds',
+      help: 'Time taken to write a batch to ClickHouse',
+      buckets: batchSeconds,
+      registers,
+    }),
+    /** Distinct client events; nothing derived, no duplicates. */
+    eventsInserted: createTally(
+      registry,
+      'analytics_events_inserted_total',
+      'Distinct events written to ClickHouse',
+    ),
+    pipelineErrors: new Counter({
+      name: 'analytics_pipeline_errors_total',
+      help: 'Exceptions encountered in the pipeline',
+      registers,
+    }),
+    eventsProcessed: createTally(
+      registry,
+      'analytics_service_events_processed_total',
+      'Events that went through the pipeline, whatever became of them',
+    ),
+    eventProcessingSeconds: new Histogram({
+      name: 'analytics_service_event_processing_duration_seconds',
+      help: 'Time from reading a batch to having it stored and committed',
+      buckets: batchSeconds,
+      registers,
+    }),
+    websocketConnections: new Gauge({
+      name: 'analytics_service_websocket_connections',
+      help: 'Active WebSocket connections',
+      registers,
+    }),
+    consumerLag: new Gauge({
+      name: 'analytics_service_kafka_consumer_lag',
+      help: 'Records of the log not yet committed, by partition; its owner reports it',
+      labelNames: ['topic', 'partition'],
+      registers,
+    }),
+  };
+}
+
+function createIngestMetrics(registry: Registry) {
+  const registers = [registry];
+  const name = (suffix: string) => `analytics_ingest_${suffix}`;
+  let look = () => ({ requests: 0, bytes: 0 });
+  new Gauge({
+    name: name('requests_in_flight'),
+    help: 'Ingest requests under way',
+    registers,
+    collect() {
+      this.set(look().requests);
+    },
+  });
+  new Gauge({
+    name: name('bytes_in_flight'),
+    help: 'Bytes of bodies and records held until they are durable',
+    registers,
+    collect() {
+      this.set(look().bytes);
+    },
+  });
+  return {
+    /** Tells what is under way, when somebody looks; requests pay nothing for it. */
+    watch(inFlight: () => { requests: number; bytes: number }) {
+      look = inFlight;
+    },
+    accepted: createTally(registry, name('events_accepted_total'), 'Events acknowledged as durable'),
+    rejected: createLabelledTally(
+      registry,
+      name('events_rejected_total'),
+      'Events refused, by reason',
+      'code',
+    ),
+    answers: createLabelledTally(registry, name('requests_total'), 'Ingest requests answered', 'status'),
+    refusals: createLabelledTally(
+      registry,
+      name('requests_refused_total'),
+      'Ingest requests refused as a whole, by problem',
+      'code',
+    ),
+    shed: createLabelledTally(
+      registry,
+      name('requests_shed_total'),
+      'Ingest requests refused to stay within a bound, by bound',
+      'bound',
+    ),
+    aborted: createTally(registry, name('requests_aborted_total'), 'Uploads that broke off'),
+    bytes: createTally(registry, name('body_bytes_total'), 'Bytes of request bodies as received'),
+    inflatedBytes: createTally(
+      registry,
+      name('inflated_bytes_total'),
+      'Bytes of bodies that came compressed, inflated',
+    ),
+    seconds: new Histogram({
+      name: name('request_duration_seconds'),
+      help: 'From the headers of an ingest request to its answer',
+      buckets: fastSeconds,
+      registers,
+    }),
+  };
+}
+
+function createLogMetrics(registry: Registry) {
+  return {
+    appendSeconds: new Histogram({
+      name: 'analytics_log_append_seconds',
+      help: 'Time until an append was durable',
+      buckets: fastSeconds,
+      registers: [registry],
+    }),
+  };
+}
+
+function createPipelineMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    stepSeconds: new Histogram({
+      name: 'analytics_pipeline_step_seconds',
+      help: 'Time of a pipeline step for a batch',
+      labelNames: ['step'],
+      buckets: stepSeconds,
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'analytics_pipeline_dropped_total',
+      help: 'Events that a step took out, by step and reason',
+      labelNames: ['step', 'reason'],
+      registers,
+    }),
+    duplicates: createLabelledTally(
+      registry,
+      'analytics_dedupe_duplicates_total',
+      'Events found to be there already, by where they were found',
+      'found_in',
+    ),
+    dedupeLookups: createTally(
+      registry,
+      'analytics_dedupe_lookups_total',
+      'Event ids looked up in ClickHouse because they are older than the window',
+    ),
+    deadLetters: createLabelledTally(
+      registry,
+      'analytics_dead_letters_total',
+      'Events written to the dead letters, by reason',
+      'reason',
+    ),
+    ledger: createLabelledTally(
+      registry,
+      'analytics_ledger_events_total',
+      'Events by what became of them: received, stored, duplicate, filtered, quarantined',
+      'state',
+    ),
+    ledgerInFlight: new Gauge({
+      name: 'analytics_ledger_in_flight',
+      help: 'Events received and not yet accounted for',
+      registers,
+    }),
+    recomputeSeconds: new Histogram({
+      name: 'analytics_recompute_seconds',
+      help: 'Time of a refresh of a recomputed table',
+      labelNames: ['table'],
+      buckets: batchSeconds,
+      registers,
+    }),
+    freshnessSeconds: new Gauge({
+      name: 'analytics_freshness_seconds',
+      help: 'Age of the newest stored event by time of receipt, while there is lag; 0 when caught up',
+      registers,
+    }),
+  };
+}
+
+function createHttpMetrics(registry: Registry) {
+  return {
+    seconds: new Histogram({
+      name: 'analytics_http_request_duration_seconds',
+      help: 'Time of requests that are not ingest',
+      labelNames: ['method', 'route', 'status'],
+      buckets: apiSeconds,
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,16 @@
+/** The service in a process of its own, as `sluice start` runs it, that also tells its parent where ClickHouse is. */
+import { readConfig } from '../../src/config.ts';
+import { startService } from '../../src/service.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
+
+const config = readConfig(process.env);
+const service = await startService(config, createLogger({ level: 'warn' }));
+const tell = async () => {
+  const endpoint = await service.store.endpoint();
+  process.send!({ url: service.url, endpoint, clickhousePid: service.store.pid() });
+};
+process.on('message', () => void tell());
+process.on('SIGTERM', () => {
+  void service.stop().then(() => process.exit(0));
+});
+await tell();

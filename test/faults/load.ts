@@ -1,0 +1,114 @@
+/** A sender that knows what was acknowledged. It retries what was not, under the same ids, as SDKs do. */
+import { randomUUID } from 'node:crypto';
+
+export interface Sent {
+  /** Ids answered 202. */
+  readonly acked: Set<string>;
+  /** Every id ever sent. */
+  readonly tried: Set<string>;
+}
+
+interface Event {
+  readonly event_id: string;
+}
+
+export interface LoadOptions {
+  readonly url: string;
+  readonly connections: number;
+  readonly batch: number;
+  /** Pause of a connection between two requests, ms. */
+  readonly pauseMs: number;
+}
+
+export class Load {
+  readonly sent: Sent = { acked: new Set(), tried: new Set() };
+  /** Answers by status; 0 is no answer. */
+  readonly statuses = new Map<number, number>();
+  readonly #options: LoadOptions;
+  #running = false;
+  #loops: Promise<void>[] = [];
+  #unacked: Event[][] = [];
+  #made = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#loops = Array.from({ length: this.#options.connections }, () => this.#loop());
+  }
+
+  /** Stops making events, but goes on until everything made was acknowledged, if asked to. */
+  async stop(untilAcked: boolean): Promise<void> {
+    this.#running = false;
+    await Promise.all(this.#loops);
+    while (untilAcked && this.#unacked.length > 0) await this.#send(this.#unacked.pop()!);
+  }
+
+  async #loop(): Promise<void> {
+    while (this.#running) {
+      // A retry now and then of what was acknowledged: the commonest duplicate there is.
+      await this.#send(this.#unacked.pop() ?? this.#make());
+      if (this.#options.pauseMs > 0)
+        await new Promise((resolve) => setTimeout(resolve, this.#options.pauseMs));
+    }
+  }
+
+  async #send(events: Event[]): Promise<void> {
+    for (const event of events) this.sent.tried.add(event.event_id);
+    let status = 0;
+    try {
+      const answer = await fetch(`${this.#options.url}/events`, {
+        method: 'POST',
+        body: JSON.stringify(events),
+        signal: AbortSignal.timeout(15_000),
+      });
+      await answer.arrayBuffer();
+      status = answer.status;
+    } catch {
+      // No answer: it may have been taken or not.
+    }
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    if (status === 202) for (const event of events) this.sent.acked.add(event.event_id);
+    else {
+      this.#unacked.push(events);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    if (status === 202 && Math.random() < 0.05) this.#unacked.push(events);
+  }
+
+  #make(): Event[] {
+    const now = Date.now();
+    const view = randomUUID().slice(0, 8);
+    return Array.from({ length: this.#options.batch }, (_, i) => {
+      const n = this.#made++;
+      const late = Math.random() < 0.1 ? Math.random() * 3 * 3_600_000 : 0;
+      const person = `p${n % 97}`;
+      return {
+        event_id: randomUUID(),
+        event_name: [
+          'video_start',
+          'video_progress',
+          'video_heartbeat',
+          'page_view',
+          'view_end',
+          'video_pause',
+          'error',
+        ][i % 7],
+        app_id: `app${n % 3}`,
+        timestamp: new Date(now - late).toISOString(),
+        user_id: person,
+        // Some events leave their session to the pipeline.
+        ...(n % 5 === 0 ? {} : { session_id: `s-${person}` }),
+        video_id: `v${n % 11}`,
+        ...(n % 2 === 0 ? { view_id: `${view}-${i % 4}` } : {}),
+        properties: {
+          ...(i % 3 === 0 ? { watch_ms: 1000 + i } : {}),
+          duration: 120,
+          completed: i % 14 === 4,
+        },
+      };
+    });
+  }
+}

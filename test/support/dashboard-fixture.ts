@@ -1,0 +1,189 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { eventAt, historyAt, metricAnswer, realtimeAt, videoAnswer, VIDEOS } from './dashboard-data.ts';
+import { pipelineAnswers } from './dashboard-pipeline-data.ts';
+
+/**
+ * Stands in for the service in the dashboard's browser tests: serves the built files, answers the questions that the
+ * dashboard asks, and pushes live figures. Its scenario can be changed while it runs.
+ */
+export type Scenario = 'full' | 'empty' | 'error' | 'much';
+
+export interface DashboardFixture {
+  url: string;
+  /** Every request to the API so far, as path and query. */
+  requests: string[];
+  setScenario(scenario: Scenario): void;
+  /** Pushes an event to those who subscribed to events; the empty scenario becomes full with it. */
+  emit(event: Record<string, unknown>): void;
+  /** Cuts all WebSockets; while refused, new ones are turned away. */
+  dropSockets(refuse: boolean): void;
+  acceptSockets(): void;
+  sockets(): number;
+  /** What clients subscribed to, latest last. */
+  subscriptions: unknown[];
+  stop(): Promise<void>;
+}
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml',
+};
+const ZERO = { concurrent_viewers: 0, active_streams: 0, bandwidth_gbps: 0, events_per_second: 0, error_rate: 0 };
+
+interface State {
+  scenario: Scenario;
+  first: Record<string, unknown>[];
+  refusing: boolean;
+}
+
+function matchesEvent(event: Record<string, unknown>, query: URLSearchParams): boolean {
+  const named = ['event_name', 'user_id', 'session_id', 'video_id', 'view_id'];
+  if (!named.every((name) => query.get(name) === null || query.get(name) === event[name])) return false;
+  return query.getAll('filter').every((filter) => {
+    const [field = '', op, value] = filter.split(':');
+    const context = event.context as Record<string, unknown>;
+    return op !== 'eq' || (event[field] ?? context[field] ?? '') === value;
+  });
+}
+
+function listEvents(state: State, query: URLSearchParams): unknown {
+  if (state.scenario === 'empty') return { data: state.first, next_cursor: null };
+  const limit = Number(query.get('limit') ?? 50);
+  const start = Number(query.get('cursor') ?? 0);
+  const now = Date.now();
+  const data: unknown[] = [];
+  let at = start;
+  for (; data.length < limit && at < start + 5_000; at += 1) {
+    const event = eventAt(now, at);
+    if (matchesEvent(event, query)) data.push(event);
+  }
+  return { data, next_cursor: data.length === limit ? String(at) : null };
+}
+
+function listVideos(state: State, query: URLSearchParams): unknown {
+  const ids = query.get('ids')?.split(',');
+  const known = state.scenario === 'empty' ? [] : VIDEOS.filter((video) => ids === undefined || ids.includes(video.video_id));
+  return { data: known, next_cursor: null };
+}
+
+/** The answer to a question, or undefined where there is no such question. */
+function answer(state: State, url: URL): unknown {
+  const { pathname, searchParams: query } = url;
+  const isEmpty = state.scenario === 'empty';
+  const video = /^\/api\/metrics\/video\/(.+)$/.exec(pathname);
+  if (video !== null) return videoAnswer(decodeURIComponent(video[1]!), query.get('startDate') ?? '');
+  const fixed: Record<string, () => unknown> = {
+    '/api/metrics/realtime': () => (isEmpty ? ZERO : realtimeAt(Date.now())),
+    '/v1/realtime/history': () => (isEmpty ? { points: [] } : historyAt(Date.now())),
+    '/metrics': () => (isEmpty ? { ...metricAnswer(query), series: [] } : metricAnswer(query, state.scenario === 'much' ? 9 : 100)),
+    '/v1/events': () => listEvents(state, query),
+    '/v1/apps': () => ({ data: [{ app_id: 'web', name: 'Harbour TV' }, { app_id: 'ios', name: 'Harbour iOS' }, { app_id: 'tv', name: null }] }),
+    '/v1/videos': () => listVideos(state, query),
+  };
+  return (fixed[pathname] ?? pipelineAnswers(state.scenario, query)[pathname])?.();
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}
+
+async function sendFile(folder: string, pathname: string, response: ServerResponse): Promise<void> {
+  const asked = join(folder, normalize(pathname));
+  const found = await stat(asked).then((entry) => entry.isFile(), () => false);
+  const path = found && asked.startsWith(folder) ? asked : join(folder, 'index.html');
+  response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' });
+  createReadStream(path).pipe(response);
+}
+
+const API_PATH = /^\/(api|v1|metrics|health)(\/|$)/;
+
+export async function startDashboardFixture(folder: string, scenario: Scenario = 'full'): Promise<DashboardFixture> {
+  const state: State = { scenario, first: [], refusing: false };
+  const requests: string[] = [];
+  const subscriptions: unknown[] = [];
+  const wantsEvents = new Set<WebSocket>();
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const url = new URL(request.url ?? '/', 'http://fixture');
+    if (!API_PATH.test(url.pathname)) {
+      void sendFile(folder, url.pathname, response);
+      return;
+    }
+    requests.push(url.pathname + url.search);
+    if (state.scenario === 'error') {
+      const problem = { type: 'about:blank', title: 'Service Unavailable', status: 503, detail: 'ClickHouse does not answer.', code: 'store_unavailable', request_id: 'req-1' };
+      sendJson(response, 503, problem, 'application/problem+json');
+      return;
+    }
+    const body = answer(state, url);
+    if (body === undefined) sendJson(response, 404, { title: 'Not found', status: 404, code: 'not_found' }, 'application/problem+json');
+    else sendJson(response, 200, body);
+  }
+
+  const server = createServer(handle);
+  const sockets = new WebSocketServer({ server, path: '/ws', verifyClient: () => !state.refusing });
+  sockets.on('connection', (socket) => {
+    pushMetrics(socket);
+    socket.on('message', (data) => {
+      const { payload } = JSON.parse(String(data)) as { payload: { events: boolean } };
+      subscriptions.push(payload);
+      if (payload.events) wantsEvents.add(socket);
+      else wantsEvents.delete(socket);
+      socket.send(JSON.stringify({ type: 'subscribed' }));
+    });
+    socket.on('close', () => wantsEvents.delete(socket));
+  });
+
+  function pushMetrics(socket: WebSocket): void {
+    const now = Date.now();
+    const isEmpty = state.scenario === 'empty' && state.first.length === 0;
+    const payload = { ...(isEmpty ? ZERO : realtimeAt(now)), time: new Date(now).toISOString() };
+    socket.send(JSON.stringify({ type: 'realtime_metrics', payload }));
+  }
+  function pushEvent(event: Record<string, unknown>): void {
+    for (const socket of wantsEvents) socket.send(JSON.stringify({ type: 'analytics_event', payload: event }));
+  }
+  let sent = 0;
+  const timer = setInterval(() => {
+    for (const socket of sockets.clients) pushMetrics(socket);
+    sent += 3;
+    if (state.scenario !== 'empty' && state.scenario !== 'error') {
+      for (let n = 0; n < 3; n += 1) pushEvent(eventAt(Date.now(), -sent - n));
+    }
+  }, 1_000);
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    subscriptions,
+    setScenario: (next) => {
+      state.scenario = next;
+      state.first = [];
+    },
+    emit(event) {
+      if (state.scenario === 'empty') state.scenario = 'full';
+      pushEvent(event);
+    },
+    dropSockets(refuse) {
+      state.refusing = refuse;
+      for (const socket of sockets.clients) socket.terminate();
+    },
+    acceptSockets: () => {
+      state.refusing = false;
+    },
+    sockets: () => sockets.clients.size,
+    async stop() {
+      clearInterval(timer);
+      for (const socket of sockets.clients) socket.terminate();
+      sockets.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
