@@ -1,4 +1,5 @@
-import { type Role, type Setting, type Settings, settings } from './settings.ts';
+import type { Setting } from './setting.ts';
+import { type Role, type Settings, settings } from './settings.ts';
 
 /** Reads the environment, once, and reports all faults together. Nothing else reads process.env. */
 

@@ -5,7 +5,7 @@ import { readAddressList } from './access/addresses.ts';
 import { readApiKeys } from './access/keys.ts';
 import { createRateLimiter } from './access/rate-limit.ts';
 import { type Config, isLoopback } from './config.ts';
-import { openReferenceKernel } from './event/kernel/reference.ts';
+import { openKernel } from './event/kernel/wasm.ts';
 import type { Kernel } from './event/kernel.ts';
 import { createCors } from './http/cors.ts';
 import { addHealthRoutes } from './http/health.ts';
@@ -13,7 +13,7 @@ import { type HttpServer, openHttpServer } from './http/server.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
-import { createPipelineFacts, type PipelineFacts } from './pipeline/facts.ts';
+import { PipelineFacts } from './pipeline/facts.ts';
 import { type Pipeline, startPipeline } from './pipeline/pipeline.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
@@ -115,7 +115,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   });
   closers.add('metrics', () => exporter.stop());
 
-  const kernel = openReferenceKernel();
+  const kernel = await openKernel();
   const log = await openLog(config, dataDir, logger);
   closers.add('log', () => log.close());
   const store = await openStore({
@@ -130,7 +130,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   closers.add('clickhouse', () => store.close());
   if (config.chAutoCreate === '1' || (config.chAutoCreate === '' && store.kind === 'embedded'))
     await migrateStore(config, store, logger);
-  const facts = createPipelineFacts(metrics, logger, now);
+  const facts = new PipelineFacts(metrics, logger, now);
   const house: House = { config, logger, metrics, health, access, kernel, http, log, store, facts, now };
   watchParts(house);
   await openRoles(house, closers);
@@ -207,7 +207,7 @@ function watchParts({ health, log, store, facts }: House): void {
     return { state: ok ? 'ok' : 'degraded', reason };
   });
   health.probe('pipeline', { vital: false }, () => {
-    const { failure } = facts.snapshot();
+    const { failure } = facts;
     return { state: failure === null ? 'ok' : 'degraded', reason: failure };
   });
 }
@@ -265,7 +265,7 @@ async function openPipeline(house: House): Promise<Pipeline> {
     deadLetterTopic: DEAD_LETTER_TOPIC,
     group: config.groupId,
     defaultApp: config.defaultApp,
-    observer: facts.observer,
+    observer: facts,
     generation: () => store.generation(),
     ownServer: store.kind === 'embedded',
     now,

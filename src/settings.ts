@@ -2,77 +2,7 @@
  * Every setting, declared once: its names in the environment, what it takes, its default and what it is for. The table
  * in docs/configuration.md is printed from here.
  */
-
-interface Common {
-  /** Names in the environment; the first is ours, the others are read when it is absent. */
-  readonly env: readonly string[];
-  readonly doc: string;
-}
-
-export interface NumberSetting extends Common {
-  readonly kind: 'number';
-  readonly unit: string;
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-  /** Names whose value is in another unit: multiply by this. */
-  readonly scaled?: Readonly<Record<string, number>>;
-}
-
-export interface TextSetting extends Common {
-  readonly kind: 'text';
-  readonly default: string;
-  readonly secret?: true;
-}
-
-export interface ChoiceSetting extends Common {
-  readonly kind: 'choice';
-  readonly choices: readonly string[];
-  readonly default: string;
-}
-
-export interface ListSetting extends Common {
-  readonly kind: 'list';
-  readonly default: readonly string[];
-  readonly choices?: readonly string[];
-}
-
-export interface FlagSetting extends Common {
-  readonly kind: 'flag';
-  readonly default: boolean;
-}
-
-export type Setting = NumberSetting | TextSetting | ChoiceSetting | ListSetting | FlagSetting;
-
-const number = (
-  env: string | readonly string[],
-  unit: string,
-  fallback: number,
-  min: number,
-  max: number,
-  doc: string,
-  scaled?: Readonly<Record<string, number>>,
-): NumberSetting => ({
-  kind: 'number',
-  env: [env].flat(),
-  unit,
-  default: fallback,
-  min,
-  max,
-  doc,
-  ...(scaled ? { scaled } : {}),
-});
-const text = (env: string | readonly string[], fallback: string, doc: string): TextSetting => ({
-  kind: 'text',
-  env: [env].flat(),
-  default: fallback,
-  doc,
-});
-const secret = (env: string | readonly string[], doc: string): TextSetting => ({
-  ...text(env, '', doc),
-  secret: true,
-});
-const list = (env: string, doc: string): ListSetting => ({ kind: 'list', env: [env], default: [], doc });
+import { type ChoiceSetting, type ListSetting, list, number, type Setting, secret, text } from './setting.ts';
 
 export const ROLES = ['ingest', 'pipeline', 'query', 'live'] as const;
 export type Role = (typeof ROLES)[number];

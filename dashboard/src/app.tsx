@@ -6,9 +6,6 @@ import { PipelinePage } from './pages/pipeline.tsx';
 import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
 import { VideoPage } from './pages/video.tsx';
 import { VideosPage } from './pages/videos.tsx';
-import { sharedQuery } from './state/location.ts';
-import { ServicesContext } from './state/services.ts';
-import { useStore } from './state/store.ts';
 import { FirstEventGate } from './shell/first-event.tsx';
 import { LiveNotice } from './shell/live-badge.tsx';
 import { Rail } from './shell/rail.tsx';
@@ -16,6 +13,9 @@ import { SearchDialog } from './shell/search.tsx';
 import { ShortcutsDialog } from './shell/shortcuts.tsx';
 import { TopBar } from './shell/top-bar.tsx';
 import { useShortcuts } from './shell/use-shortcuts.ts';
+import { sharedQuery } from './state/location.ts';
+import { ServicesContext } from './state/services.ts';
+import { useStore } from './state/store.ts';
 import { Link } from './ui/link.tsx';
 
 function CurrentPage({ match }: { match: Match }) {
@@ -46,6 +46,8 @@ export function App() {
   const { path, query } = useStore(location.place);
   const [dialog, setDialog] = useState<Dialog>('none');
   const match = matchRoute(path);
+  // A dialog's farewell may come after the next one has opened; it closes itself only.
+  const close = (which: Dialog): void => setDialog((open) => (open === which ? 'none' : open));
 
   useEffect(() => {
     const label = match === null ? 'Not found' : (match.rest ?? match.route.label);
@@ -89,8 +91,8 @@ export function App() {
         )}
       </main>
       <LiveNotice />
-      {dialog === 'search' && <SearchDialog onClose={() => setDialog('none')} />}
-      {dialog === 'shortcuts' && <ShortcutsDialog onClose={() => setDialog('none')} />}
+      {dialog === 'search' && <SearchDialog onClose={() => close('search')} />}
+      {dialog === 'shortcuts' && <ShortcutsDialog onClose={() => close('shortcuts')} />}
     </div>
   );
 }

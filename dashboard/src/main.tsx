@@ -3,7 +3,7 @@ import { App } from './app.tsx';
 import { createApi } from './data/api.ts';
 import { startLive } from './data/live.ts';
 import { createLocation } from './state/location.ts';
-import { ServicesContext, type Services } from './state/services.ts';
+import { type Services, ServicesContext } from './state/services.ts';
 import { createStore } from './state/store.ts';
 import { createTheme } from './state/theme.ts';
 

@@ -5,7 +5,11 @@ import { WINDOW_MS } from './snapshot.ts';
 export const WHEEL_MS = 1 << 17;
 
 const NODE_WORDS = 4;
-const [APP, EVENTS, ERRORS, NEXT] = [0, 1, 2, 3];
+/** Words of a node: its app's slot, the two counts, the next node. */
+const APP = 0;
+const EVENTS = 1;
+const ERRORS = 2;
+const NEXT = 3;
 /** Nodes of a millisecond that are searched for the app before a new one is made. */
 const SEARCHED = 8;
 
@@ -41,8 +45,8 @@ export class EventWindow {
     if (receivedAt <= this.tail) return;
     const at = Math.min(receivedAt, this.tail + WHEEL_MS - 1);
     const node = this.#nodeOf(at % WHEEL_MS, app);
-    this.#nodes[node + EVENTS!]! += events;
-    this.#nodes[node + ERRORS!]! += errors;
+    this.#nodes[node + EVENTS]! += events;
+    this.#nodes[node + ERRORS]! += errors;
     if (at <= this.#head) {
       this.#apps.events[app]! += events;
       this.#apps.errors[app]! += errors;
@@ -59,10 +63,10 @@ export class EventWindow {
   }
 
   #enter(slot: number): void {
-    for (let node = this.#heads[slot]!; node !== 0; node = this.#nodes[node + NEXT!]!) {
-      const app = this.#nodes[node + APP!]!;
-      this.#apps.events[app]! += this.#nodes[node + EVENTS!]!;
-      this.#apps.errors[app]! += this.#nodes[node + ERRORS!]!;
+    for (let node = this.#heads[slot]!; node !== 0; node = this.#nodes[node + NEXT]!) {
+      const app = this.#nodes[node + APP]!;
+      this.#apps.events[app]! += this.#nodes[node + EVENTS]!;
+      this.#apps.errors[app]! += this.#nodes[node + ERRORS]!;
     }
   }
 
@@ -70,11 +74,11 @@ export class EventWindow {
     let node = this.#heads[slot]!;
     this.#heads[slot] = 0;
     while (node !== 0) {
-      const next = this.#nodes[node + NEXT!]!;
-      const app = this.#nodes[node + APP!]!;
-      this.#apps.events[app]! -= this.#nodes[node + EVENTS!]!;
-      this.#apps.errors[app]! -= this.#nodes[node + ERRORS!]!;
-      this.#nodes[node + NEXT!] = this.#free;
+      const next = this.#nodes[node + NEXT]!;
+      const app = this.#nodes[node + APP]!;
+      this.#apps.events[app]! -= this.#nodes[node + EVENTS]!;
+      this.#apps.errors[app]! -= this.#nodes[node + ERRORS]!;
+      this.#nodes[node + NEXT] = this.#free;
       this.#free = node;
       this.#apps.release(app);
       node = next;
@@ -84,17 +88,17 @@ export class EventWindow {
   #nodeOf(slot: number, app: number): number {
     let node = this.#heads[slot]!;
     for (let i = 0; node !== 0 && i < SEARCHED; i++) {
-      if (this.#nodes[node + APP!] === app) return node;
-      node = this.#nodes[node + NEXT!]!;
+      if (this.#nodes[node + APP] === app) return node;
+      node = this.#nodes[node + NEXT]!;
     }
     node = this.#free;
-    if (node !== 0) this.#free = this.#nodes[node + NEXT!]!;
+    if (node !== 0) this.#free = this.#nodes[node + NEXT]!;
     else node = this.#newNode();
     this.#apps.holdAgain(app);
-    this.#nodes[node + APP!] = app;
-    this.#nodes[node + EVENTS!] = 0;
-    this.#nodes[node + ERRORS!] = 0;
-    this.#nodes[node + NEXT!] = this.#heads[slot]!;
+    this.#nodes[node + APP] = app;
+    this.#nodes[node + EVENTS] = 0;
+    this.#nodes[node + ERRORS] = 0;
+    this.#nodes[node + NEXT] = this.#heads[slot]!;
     this.#heads[slot] = node;
     return node;
   }

@@ -3,7 +3,10 @@
  * the number of distinct ones is known at every moment and nothing has to be counted when somebody asks.
  */
 const SLOT_WORDS = 4;
-const [LOW, HIGH, COUNT, OWNER] = [0, 1, 2, 3];
+const LOW = 0;
+const HIGH = 1;
+const COUNT = 2;
+const OWNER = 3;
 const FIRST_SLOTS = 1024;
 
 export class RefCounts {
@@ -18,18 +21,18 @@ export class RefCounts {
   /** True when nobody held it before; then `owner` is who it is counted for until it is let go. */
   retain(low: number, high: number, owner: number): boolean {
     let at = this.#find(low, high);
-    if (this.#words[at + COUNT!]! > 0) {
-      this.#words[at + COUNT!]!++;
+    if (this.#words[at + COUNT]! > 0) {
+      this.#words[at + COUNT]!++;
       return false;
     }
     if (this.#size * 2 >= this.#slots) {
       this.#grow();
       at = this.#find(low, high);
     }
-    this.#words[at + LOW!] = low;
-    this.#words[at + HIGH!] = high;
-    this.#words[at + COUNT!] = 1;
-    this.#words[at + OWNER!] = owner;
+    this.#words[at + LOW] = low;
+    this.#words[at + HIGH] = high;
+    this.#words[at + COUNT] = 1;
+    this.#words[at + OWNER] = owner;
     this.#size++;
     return true;
   }
@@ -37,9 +40,9 @@ export class RefCounts {
   /** The owner when nobody holds it any more, else -1. */
   release(low: number, high: number): number {
     const at = this.#find(low, high);
-    if (this.#words[at + COUNT!]! === 0) return -1;
-    if (--this.#words[at + COUNT!]! > 0) return -1;
-    const owner = this.#words[at + OWNER!]!;
+    if (this.#words[at + COUNT]! === 0) return -1;
+    if (--this.#words[at + COUNT]! > 0) return -1;
+    const owner = this.#words[at + OWNER]!;
     this.#size--;
     this.#close(at / SLOT_WORDS);
     return owner;
@@ -49,21 +52,25 @@ export class RefCounts {
     const mask = this.#slots - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const at = slot * SLOT_WORDS;
-      if (this.#words[at + COUNT!] === 0) return at;
-      if (this.#words[at + LOW!] === low && this.#words[at + HIGH!] === high) return at;
+      if (this.#words[at + COUNT] === 0) return at;
+      if (this.#words[at + LOW] === low && this.#words[at + HIGH] === high) return at;
     }
   }
 
   /** Moves up what stands behind the hole and could not be found past it. */
   #close(hole: number): void {
     const mask = this.#slots - 1;
-    for (let slot = (hole + 1) & mask; this.#words[slot * SLOT_WORDS + COUNT!] !== 0; slot = (slot + 1) & mask) {
-      const home = this.#words[slot * SLOT_WORDS + LOW!]! & mask;
+    for (
+      let slot = (hole + 1) & mask;
+      this.#words[slot * SLOT_WORDS + COUNT] !== 0;
+      slot = (slot + 1) & mask
+    ) {
+      const home = this.#words[slot * SLOT_WORDS + LOW]! & mask;
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue;
       this.#words.copyWithin(hole * SLOT_WORDS, slot * SLOT_WORDS, (slot + 1) * SLOT_WORDS);
       hole = slot;
     }
-    this.#words[hole * SLOT_WORDS + COUNT!] = 0;
+    this.#words[hole * SLOT_WORDS + COUNT] = 0;
   }
 
   #grow(): void {
@@ -71,8 +78,8 @@ export class RefCounts {
     this.#slots *= 2;
     this.#words = new Uint32Array(this.#slots * SLOT_WORDS);
     for (let from = 0; from < old.length; from += SLOT_WORDS) {
-      if (old[from + COUNT!] === 0) continue;
-      const to = this.#find(old[from + LOW!]!, old[from + HIGH!]!);
+      if (old[from + COUNT] === 0) continue;
+      const to = this.#find(old[from + LOW]!, old[from + HIGH]!);
       for (let i = 0; i < SLOT_WORDS; i++) this.#words[to + i] = old[from + i]!;
     }
   }

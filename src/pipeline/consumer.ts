@@ -36,7 +36,10 @@ export interface PipelineObserver extends StepObserver {
   flushed(rows: number, seconds: number, freshnessMs: number): void;
   dropped(reason: string, count: number): void;
   failed(stage: string, error: unknown): void;
-  committed(partition: number, offset: number): void;
+  /** A round of recomputing made buckets clean. */
+  recomputed(seconds: number): void;
+  /** Dead letters that can be looked at now. */
+  buried(reason: string, count: number): void;
 }
 
 export interface PipelineDependencies {
@@ -201,7 +204,6 @@ class Road {
     );
     // 4. commit
     await this.#persist('commit', () => this.#assignment.commit(nextOffset, ''));
-    observer.committed(partition, nextOffset);
     for (const fate of ['duplicate', 'filtered', 'quarantined'] as const)
       observer.dropped(fate, tally.total(fate));
     // 5. publish

@@ -1,107 +1,121 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { PipelineOptions } from './pipeline.ts';
+import type { PipelineObserver } from './consumer.ts';
 
 /** What the pipeline did lately: for Prometheus, for the log, and for `/v1/pipeline`. */
-export interface PipelineFacts {
-  readonly observer: PipelineOptions['observer'];
-  snapshot(): {
-    readonly steps: readonly {
-      name: string;
-      events: number;
-      seconds_per_million: number;
-      drops: Record<string, number>;
-    }[];
-    /** Rows stored per second over the last ten. */
-    readonly insert_eps: number;
-    readonly freshness_ms: { readonly p50: number | null; readonly p95: number | null };
-    /** Epoch ms of the last recompute that made a bucket clean. */
-    readonly refreshed_at: number | null;
-    /** The last failure that has not been followed by a stored batch. */
-    readonly failure: string | null;
-  };
+
+export interface StepFacts {
+  readonly name: string;
+  readonly events: number;
+  readonly seconds_per_million: number;
+  readonly drops: Readonly<Record<string, number>>;
 }
 
-interface Step {
-  events: number;
-  seconds: number;
+export interface PipelineSnapshot {
+  readonly steps: readonly StepFacts[];
+  /** Rows stored per second over the last ten. */
+  readonly insert_eps: number;
+  /** Age of a batch's oldest event when the batch was stored, over the last batches. */
+  readonly freshness_ms: { readonly p50: number | null; readonly p95: number | null };
+  /** Epoch ms of the last recompute that made a bucket clean. */
+  readonly refreshed_at: number | null;
+  /** The last failure that has not been followed by a stored batch. */
+  readonly failure: string | null;
 }
 
 const FRESHNESS_KEPT = 512;
 const RATE_WINDOW_MS = 10_000;
 
-export function createPipelineFacts(metrics: Metrics, logger: Logger, now: () => number): PipelineFacts {
-  const steps = new Map<string, Step>();
-  const drops: Record<string, number> = {};
-  const freshness: number[] = [];
-  let stored: { at: number; rows: number }[] = [];
-  let refreshedAt: number | null = null;
-  let failure: string | null = null;
+export class PipelineFacts implements PipelineObserver {
+  readonly #metrics: Metrics;
+  readonly #logger: Logger;
+  readonly #now: () => number;
+  readonly #steps = new Map<string, { events: number; seconds: number }>();
+  readonly #drops: Record<string, number> = {};
+  readonly #freshness: number[] = [];
+  #stored: { at: number; rows: number }[] = [];
+  #refreshedAt: number | null = null;
+  #failure: string | null = null;
 
-  const observer: PipelineOptions['observer'] = {
-    step(name, events, seconds) {
-      const step = steps.get(name) ?? { events: 0, seconds: 0 };
-      steps.set(name, step);
-      step.events += events;
-      step.seconds += seconds;
-      metrics.pipeline.stepSeconds.observe({ step: name }, seconds);
-    },
-    consumed(records, events) {
-      metrics.eventsConsumed.add(records);
-      metrics.eventsProcessed.add(events);
-      metrics.pipeline.ledger.add('received', events);
-    },
-    flushed(rows, seconds, freshnessMs) {
-      failure = null;
-      metrics.eventsInserted.add(rows);
-      metrics.batchFlushSeconds.observe(seconds);
-      metrics.eventProcessingSeconds.observe(freshnessMs / 1000);
-      metrics.pipeline.freshnessSeconds.set(freshnessMs / 1000);
-      metrics.pipeline.ledger.add('stored', rows);
-      if (freshness.push(freshnessMs) > FRESHNESS_KEPT) freshness.shift();
-      stored.push({ at: now(), rows });
-      stored = stored.filter(({ at }) => now() - at <= RATE_WINDOW_MS);
-    },
-    dropped(reason, count) {
-      if (count === 0) return;
-      drops[reason] = (drops[reason] ?? 0) + count;
-      metrics.pipeline.dropped.inc({ step: 'dedupe', reason }, count);
-      metrics.pipeline.ledger.add(reason, count);
-    },
-    failed(stage, error) {
-      failure = `${stage}: ${error instanceof Error ? error.message : String(error)}`;
-      metrics.pipelineErrors.inc();
-      logger.warn({ stage, err: error }, 'the pipeline tries again');
-    },
-    committed() {},
-    recomputed(_buckets, seconds) {
-      refreshedAt = now();
-      metrics.pipeline.recomputeSeconds.observe({ table: 'all' }, seconds);
-    },
-    buried(reason, count) {
-      metrics.pipeline.deadLetters.add(reason, count);
-    },
-  };
+  constructor(metrics: Metrics, logger: Logger, now: () => number) {
+    this.#metrics = metrics;
+    this.#logger = logger;
+    this.#now = now;
+  }
 
-  return {
-    observer,
-    snapshot() {
-      const sorted = freshness.toSorted((a, b) => a - b);
-      const at = (share: number) =>
-        sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
-      const recent = stored.filter((s) => now() - s.at <= RATE_WINDOW_MS);
-      return {
-        steps: [...steps].map(([name, { events, seconds }]) => ({
-          name,
-          events,
-          seconds_per_million: events === 0 ? 0 : (seconds / events) * 1e6,
-          drops: name === 'parse' ? { ...drops } : {},
-        })),
-        insert_eps: recent.reduce((sum, s) => sum + s.rows, 0) / (RATE_WINDOW_MS / 1000),
-        freshness_ms: { p50: at(0.5), p95: at(0.95) },
-        refreshed_at: refreshedAt,
-        failure,
-      };
-    },
-  };
+  step(name: string, events: number, seconds: number): void {
+    const step = this.#steps.getOrInsertComputed(name, () => ({ events: 0, seconds: 0 }));
+    step.events += events;
+    step.seconds += seconds;
+    this.#metrics.pipeline.stepSeconds.observe({ step: name }, seconds);
+  }
+
+  consumed(records: number, events: number): void {
+    this.#metrics.eventsConsumed.add(records);
+    this.#metrics.eventsProcessed.add(events);
+    this.#metrics.pipeline.ledger.add('received', events);
+  }
+
+  flushed(rows: number, seconds: number, freshnessMs: number): void {
+    this.#failure = null;
+    this.#metrics.eventsInserted.add(rows);
+    this.#metrics.batchFlushSeconds.observe(seconds);
+    this.#metrics.eventProcessingSeconds.observe(freshnessMs / 1000);
+    this.#metrics.pipeline.freshnessSeconds.set(freshnessMs / 1000);
+    this.#metrics.pipeline.ledger.add('stored', rows);
+    if (this.#freshness.push(freshnessMs) > FRESHNESS_KEPT) this.#freshness.shift();
+    this.#stored.push({ at: this.#now(), rows });
+    this.#forgetOld();
+  }
+
+  dropped(reason: string, count: number): void {
+    if (count === 0) return;
+    this.#drops[reason] = (this.#drops[reason] ?? 0) + count;
+    this.#metrics.pipeline.dropped.inc({ step: 'dedupe', reason }, count);
+    this.#metrics.pipeline.ledger.add(reason, count);
+  }
+
+  failed(stage: string, error: unknown): void {
+    this.#failure = `${stage}: ${error instanceof Error ? error.message : String(error)}`;
+    this.#metrics.pipelineErrors.inc();
+    this.#logger.warn({ stage, err: error }, 'the pipeline tries again');
+  }
+
+  recomputed(seconds: number): void {
+    this.#refreshedAt = this.#now();
+    this.#metrics.pipeline.recomputeSeconds.observe({ table: 'all' }, seconds);
+  }
+
+  buried(reason: string, count: number): void {
+    this.#metrics.pipeline.deadLetters.add(reason, count);
+  }
+
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  snapshot(): PipelineSnapshot {
+    this.#forgetOld();
+    const sorted = this.#freshness.toSorted((a, b) => a - b);
+    const at = (share: number) =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+    return {
+      steps: [...this.#steps].map(([name, { events, seconds }]) => ({
+        name,
+        events,
+        seconds_per_million: events === 0 ? 0 : (seconds / events) * 1e6,
+        // Everything that is dropped is dropped where records are taken apart.
+        drops: name === 'parse' ? { ...this.#drops } : {},
+      })),
+      insert_eps: this.#stored.reduce((sum, { rows }) => sum + rows, 0) / (RATE_WINDOW_MS / 1000),
+      freshness_ms: { p50: at(0.5), p95: at(0.95) },
+      refreshed_at: this.#refreshedAt,
+      failure: this.#failure,
+    };
+  }
+
+  #forgetOld(): void {
+    const from = this.#now() - RATE_WINDOW_MS;
+    while (this.#stored.length > 0 && this.#stored[0]!.at < from) this.#stored.shift();
+  }
 }

@@ -23,7 +23,7 @@ export interface PipelineOptions {
   readonly group: string;
   readonly limits: PipelineLimits;
   readonly defaultApp: string;
-  readonly observer: PipelineObserver & RecomputeObserver & { buried(reason: string, count: number): void };
+  readonly observer: PipelineObserver;
   readonly generation: () => number;
   readonly ownServer: boolean;
   readonly now: () => number;
@@ -34,10 +34,6 @@ export interface PipelineOptions {
     readonly gapLimitMs: number;
     readonly engagementEveryMs: number;
   };
-}
-
-export interface RecomputeObserver {
-  recomputed(buckets: number, seconds: number): void;
 }
 
 export interface Pipeline {
@@ -56,7 +52,11 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       consumePartition(assignment, { ...options, topic, deadLetters, store }),
     ),
     await deadLetters.join(`${group}-dead-letters`, (assignment) =>
-      consumeDeadLetters(assignment, { client, failed, buried: observer.buried }),
+      consumeDeadLetters(assignment, {
+        client,
+        failed,
+        buried: (reason, count) => observer.buried(reason, count),
+      }),
     ),
   ];
   const ending = new AbortController();
@@ -79,7 +79,7 @@ async function recomputeForever(options: PipelineOptions, signal: AbortSignal): 
       const began = performance.now();
       const round = await recompute.round();
       more = round.more;
-      if (round.buckets > 0) observer.recomputed(round.buckets, (performance.now() - began) / 1000);
+      if (round.buckets > 0) observer.recomputed((performance.now() - began) / 1000);
     } catch (error) {
       observer.failed('recompute', error);
     }

@@ -15,9 +15,19 @@ export async function openBrowser(): Promise<Browser> {
     const { default: carried } = await import('@sparticuz/chromium');
     // One process for all is the package's default and made for functions in a cloud: a page's crash ends everything.
     const args = carried.args.filter((arg) => arg !== '--single-process' && !arg.startsWith('--headless'));
-    return await chromium.launch({ executablePath: await carried.executablePath(), headless: true, args, env });
+    return await chromium.launch({
+      executablePath: await carried.executablePath(),
+      headless: true,
+      args,
+      env,
+    });
   } catch (cause) {
     if (!existsSync(SYSTEM_CHROMIUM)) throw cause;
-    return await chromium.launch({ executablePath: SYSTEM_CHROMIUM, headless: true, args: ['--no-sandbox'], env });
+    return await chromium.launch({
+      executablePath: SYSTEM_CHROMIUM,
+      headless: true,
+      args: ['--no-sandbox'],
+      env,
+    });
   }
 }

@@ -13,23 +13,109 @@ export function chance(text: string): number {
 }
 
 export const VIDEOS = [
-  { video_id: 'tt-harbour-01', title: 'The Harbour, Episode 1: Low Tide', duration_seconds: 3120, series: 'The Harbour', tags: ['drama', 'new'] },
-  { video_id: 'tt-harbour-02', title: 'The Harbour, Episode 2: The Pilot Boat', duration_seconds: 2985, series: 'The Harbour', tags: ['drama'] },
-  { video_id: 'tt-harbour-03', title: 'The Harbour, Episode 3: Fog', duration_seconds: 3044, series: 'The Harbour', tags: ['drama'] },
-  { video_id: 'live-cup-final', title: 'Cup Final, live from Rotterdam', duration_seconds: null, series: null, tags: ['live', 'sport'] },
-  { video_id: 'doc-salt', title: 'Salt: A History in Nine Grains', duration_seconds: 5460, series: 'Documentaries', tags: ['documentary'] },
-  { video_id: 'kids-otter', title: 'Otter and the Upside-Down River', duration_seconds: 660, series: 'Otter', tags: ['kids'] },
-  { video_id: 'kids-otter-2', title: 'Otter Learns to Whistle', duration_seconds: 640, series: 'Otter', tags: ['kids'] },
-  { video_id: 'cook-bread', title: 'Bread in Four Sentences', duration_seconds: 480, series: 'Kitchen Shorts', tags: ['cooking', 'short'] },
-  { video_id: 'cook-stock', title: 'Stock, Slowly', duration_seconds: 905, series: 'Kitchen Shorts', tags: ['cooking'] },
-  { video_id: 'film-north', title: 'North of the Last Station', duration_seconds: 7020, series: null, tags: ['film'] },
-  { video_id: 'trailer-north', title: 'North of the Last Station (Trailer)', duration_seconds: 142, series: null, tags: ['trailer'] },
-  { video_id: 'talk-locks', title: 'How Canal Locks Work, and Why They Sometimes Do Not: A Lecture in Two Parts with Demonstrations', duration_seconds: 4210, series: 'Talks', tags: ['talk'] },
+  {
+    video_id: 'tt-harbour-01',
+    title: 'The Harbour, Episode 1: Low Tide',
+    duration_seconds: 3120,
+    series: 'The Harbour',
+    tags: ['drama', 'new'],
+  },
+  {
+    video_id: 'tt-harbour-02',
+    title: 'The Harbour, Episode 2: The Pilot Boat',
+    duration_seconds: 2985,
+    series: 'The Harbour',
+    tags: ['drama'],
+  },
+  {
+    video_id: 'tt-harbour-03',
+    title: 'The Harbour, Episode 3: Fog',
+    duration_seconds: 3044,
+    series: 'The Harbour',
+    tags: ['drama'],
+  },
+  {
+    video_id: 'live-cup-final',
+    title: 'Cup Final, live from Rotterdam',
+    duration_seconds: null,
+    series: null,
+    tags: ['live', 'sport'],
+  },
+  {
+    video_id: 'doc-salt',
+    title: 'Salt: A History in Nine Grains',
+    duration_seconds: 5460,
+    series: 'Documentaries',
+    tags: ['documentary'],
+  },
+  {
+    video_id: 'kids-otter',
+    title: 'Otter and the Upside-Down River',
+    duration_seconds: 660,
+    series: 'Otter',
+    tags: ['kids'],
+  },
+  {
+    video_id: 'kids-otter-2',
+    title: 'Otter Learns to Whistle',
+    duration_seconds: 640,
+    series: 'Otter',
+    tags: ['kids'],
+  },
+  {
+    video_id: 'cook-bread',
+    title: 'Bread in Four Sentences',
+    duration_seconds: 480,
+    series: 'Kitchen Shorts',
+    tags: ['cooking', 'short'],
+  },
+  {
+    video_id: 'cook-stock',
+    title: 'Stock, Slowly',
+    duration_seconds: 905,
+    series: 'Kitchen Shorts',
+    tags: ['cooking'],
+  },
+  {
+    video_id: 'film-north',
+    title: 'North of the Last Station',
+    duration_seconds: 7020,
+    series: null,
+    tags: ['film'],
+  },
+  {
+    video_id: 'trailer-north',
+    title: 'North of the Last Station (Trailer)',
+    duration_seconds: 142,
+    series: null,
+    tags: ['trailer'],
+  },
+  {
+    video_id: 'talk-locks',
+    title: 'How Canal Locks Work, and Why They Sometimes Do Not: A Lecture in Two Parts with Demonstrations',
+    duration_seconds: 4210,
+    series: 'Talks',
+    tags: ['talk'],
+  },
 ] as const;
 
 const VALUES: Record<string, readonly string[]> = {
   video_id: VIDEOS.map((video) => video.video_id),
-  event_name: ['video_heartbeat', 'video_progress', 'page_view', 'video_start', 'view_end', 'video_pause', 'video_resume', 'video_complete', 'quality_change', 'video_buffer', 'search', 'video_error', 'error'],
+  event_name: [
+    'video_heartbeat',
+    'video_progress',
+    'page_view',
+    'video_start',
+    'view_end',
+    'video_pause',
+    'video_resume',
+    'video_complete',
+    'quality_change',
+    'video_buffer',
+    'search',
+    'video_error',
+    'error',
+  ],
   country: ['DE', 'NL', 'US', 'FR', 'GB', 'PL', 'ES', 'IT', 'SE', 'JP', 'BR', ''],
   device: ['mobile', 'desktop', 'tv', 'tablet'],
   browser: ['Chrome', 'Safari', 'Firefox', 'Edge', 'Samsung Internet'],
@@ -41,18 +127,32 @@ const VALUES: Record<string, readonly string[]> = {
 };
 
 const PER_HOUR: Record<string, number> = {
-  events: 21_400, users: 1_510, sessions: 1_730, page_views: 2_900, views: 1_240, viewers: 905,
-  watch_time_seconds: 1_104_000, impressions: 1_180, reach: 880, completions: 402, errors: 96,
+  events: 21_400,
+  users: 1_510,
+  sessions: 1_730,
+  page_views: 2_900,
+  views: 1_240,
+  viewers: 905,
+  watch_time_seconds: 1_104_000,
+  impressions: 1_180,
+  reach: 880,
+  completions: 402,
+  errors: 96,
 };
 
 const INTERVAL_MS: Record<string, number> = {
-  '1m': 60_000, '5m': 300_000, '1h': 3_600_000, '1d': DAY_MS, '1w': 7 * DAY_MS, '1mo': 30 * DAY_MS,
+  '1m': 60_000,
+  '5m': 300_000,
+  '1h': 3_600_000,
+  '1d': DAY_MS,
+  '1w': 7 * DAY_MS,
+  '1mo': 30 * DAY_MS,
 };
 
 /** More in the evening, a little more each week, never twice the same. */
 function level(metric: string, timeMs: number, part: string): number {
-  const hour = ((timeMs / 3_600_000) % 24 + 24) % 24;
-  const evening = 0.35 + 0.65 * Math.exp(-(((hour - 20 + 36) % 24 - 12) ** 2) / 22);
+  const hour = (((timeMs / 3_600_000) % 24) + 24) % 24;
+  const evening = 0.35 + 0.65 * Math.exp(-((((hour - 20 + 36) % 24) - 12) ** 2) / 22);
   const weekend = [0, 6].includes(new Date(timeMs).getUTCDay()) ? 1.25 : 1;
   const growth = 1 + ((timeMs / DAY_MS) % 90) / 260;
   const noise = 0.86 + 0.28 * chance(`${metric}${part}${Math.floor(timeMs / 60_000)}`);
@@ -86,7 +186,8 @@ function applyFilters(filters: readonly string[]): Filtered {
 }
 
 function bucketValue(metric: string, from: number, to: number, { weight, part }: Filtered): number {
-  if (metric === 'completion_rate') return weight === 0 ? 0 : 0.28 + 0.14 * chance(`${part}${Math.floor(from / DAY_MS)}`);
+  if (metric === 'completion_rate')
+    return weight === 0 ? 0 : 0.28 + 0.14 * chance(`${part}${Math.floor(from / DAY_MS)}`);
   const perHour = PER_HOUR[metric] ?? 0;
   const hours = (to - from) / 3_600_000;
   // Long buckets are sampled, so that a year costs no more than a day.
@@ -116,9 +217,11 @@ export function metricAnswer(query: URLSearchParams, groupsMax = 100): Record<st
   const limit = Math.min(groupsMax, Number(query.get('limit') ?? 100));
   const inFilter = filters.find((filter) => field !== null && filter.startsWith(`${field}:`));
   const allowed = inFilter?.split(':').slice(2).join(':').split(',');
-  const groups = field === null ? [null] : (VALUES[field] ?? []).filter((value) => allowed?.includes(value) ?? true);
+  const groups =
+    field === null ? [null] : (VALUES[field] ?? []).filter((value) => allowed?.includes(value) ?? true);
   const all = groups.map((value) => {
-    const own = value === null ? filters : [...filters.filter((filter) => filter !== inFilter), `${field}:eq:${value}`];
+    const own =
+      value === null ? filters : [...filters.filter((filter) => filter !== inFilter), `${field}:eq:${value}`];
     const filtered = applyFilters(own);
     const points = (interval === null ? [] : bucketStarts(from, to, interval)).map((at) => ({
       time: new Date(at).toISOString(),
@@ -132,8 +235,13 @@ export function metricAnswer(query: URLSearchParams, groupsMax = 100): Record<st
   all.sort((a, b) => b.total - a.total);
   const series = all.slice(0, limit);
   return {
-    metric, from: new Date(from).toISOString(), to: new Date(to).toISOString(), interval,
-    timezone: query.get('timezone') ?? 'UTC', series, ...(all.length > limit ? { truncated: true } : {}),
+    metric,
+    from: new Date(from).toISOString(),
+    to: new Date(to).toISOString(),
+    interval,
+    timezone: query.get('timezone') ?? 'UTC',
+    series,
+    ...(all.length > limit ? { truncated: true } : {}),
   };
 }
 
@@ -167,7 +275,9 @@ export function eventAt(nowMs: number, n: number): Record<string, unknown> {
   };
   const name = pick('event_name');
   const isVideo = name.startsWith('video_') || name === 'view_end' || name === 'quality_change';
-  const id = Math.floor(chance(`id${slot}`) * 0xffffffff).toString(16).padStart(8, '0');
+  const id = Math.floor(chance(`id${slot}`) * 0xffffffff)
+    .toString(16)
+    .padStart(8, '0');
   return {
     event_id: `0193${id.slice(0, 4)}-${id.slice(4)}-7000-8000-${String(slot).padStart(12, '0').slice(-12)}`,
     event_name: name,
@@ -179,8 +289,15 @@ export function eventAt(nowMs: number, n: number): Record<string, unknown> {
     session_id: `s_${id}${id}`,
     video_id: isVideo ? pick('video_id') : null,
     view_id: isVideo ? `v_${id}${id}` : null,
-    properties: isVideo ? { watch_ms: Math.round(chance(`w${slot}`) * 900_000), bitrate_kbps: 4_800, quality: '1080p' } : { path: '/browse', title: 'Browse' },
-    context: { country: pick('country'), device: pick('device'), browser: pick('browser'), library: { name: 'sluice-js', version: '0.1.0' } },
+    properties: isVideo
+      ? { watch_ms: Math.round(chance(`w${slot}`) * 900_000), bitrate_kbps: 4_800, quality: '1080p' }
+      : { path: '/browse', title: 'Browse' },
+    context: {
+      country: pick('country'),
+      device: pick('device'),
+      browser: pick('browser'),
+      library: { name: 'sluice-js', version: '0.1.0' },
+    },
   };
 }
 
@@ -196,7 +313,9 @@ export function videoAnswer(id: string, startDate: string): Record<string, unkno
   return {
     views,
     unique_viewers: Math.round(views * 0.71),
-    watch_time_seconds: hasLength ? Math.round((views * video.duration_seconds * average) / 100) : views * 1_100,
+    watch_time_seconds: hasLength
+      ? Math.round((views * video.duration_seconds * average) / 100)
+      : views * 1_100,
     avg_watch_percentage: hasLength ? average : null,
     completion_rate: nothing ? 0 : (q100 ?? 0) / views,
     engagement_score: nothing ? 0 : Number((0.07 * average + (3 * (q100 ?? 0)) / views).toFixed(2)),

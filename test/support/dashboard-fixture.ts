@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { eventAt, historyAt, metricAnswer, realtimeAt, videoAnswer, VIDEOS } from './dashboard-data.ts';
+import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
 
 /**
@@ -30,9 +30,18 @@ export interface DashboardFixture {
 }
 
 const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
 };
-const ZERO = { concurrent_viewers: 0, active_streams: 0, bandwidth_gbps: 0, events_per_second: 0, error_rate: 0 };
+const ZERO = {
+  concurrent_viewers: 0,
+  active_streams: 0,
+  bandwidth_gbps: 0,
+  events_per_second: 0,
+  error_rate: 0,
+};
 
 interface State {
   scenario: Scenario;
@@ -66,7 +75,10 @@ function listEvents(state: State, query: URLSearchParams): unknown {
 
 function listVideos(state: State, query: URLSearchParams): unknown {
   const ids = query.get('ids')?.split(',');
-  const known = state.scenario === 'empty' ? [] : VIDEOS.filter((video) => ids === undefined || ids.includes(video.video_id));
+  const known =
+    state.scenario === 'empty'
+      ? []
+      : VIDEOS.filter((video) => ids === undefined || ids.includes(video.video_id));
   return { data: known, next_cursor: null };
 }
 
@@ -79,9 +91,18 @@ function answer(state: State, url: URL): unknown {
   const fixed: Record<string, () => unknown> = {
     '/api/metrics/realtime': () => (isEmpty ? ZERO : realtimeAt(Date.now())),
     '/v1/realtime/history': () => (isEmpty ? { points: [] } : historyAt(Date.now())),
-    '/metrics': () => (isEmpty ? { ...metricAnswer(query), series: [] } : metricAnswer(query, state.scenario === 'much' ? 9 : 100)),
+    '/metrics': () =>
+      isEmpty
+        ? { ...metricAnswer(query), series: [] }
+        : metricAnswer(query, state.scenario === 'much' ? 9 : 100),
     '/v1/events': () => listEvents(state, query),
-    '/v1/apps': () => ({ data: [{ app_id: 'web', name: 'Harbour TV' }, { app_id: 'ios', name: 'Harbour iOS' }, { app_id: 'tv', name: null }] }),
+    '/v1/apps': () => ({
+      data: [
+        { app_id: 'web', name: 'Harbour TV' },
+        { app_id: 'ios', name: 'Harbour iOS' },
+        { app_id: 'tv', name: null },
+      ],
+    }),
     '/v1/videos': () => listVideos(state, query),
   };
   return (fixed[pathname] ?? pipelineAnswers(state.scenario, query)[pathname])?.();
@@ -94,7 +115,10 @@ function sendJson(response: ServerResponse, status: number, body: unknown, type 
 
 async function sendFile(folder: string, pathname: string, response: ServerResponse): Promise<void> {
   const asked = join(folder, normalize(pathname));
-  const found = await stat(asked).then((entry) => entry.isFile(), () => false);
+  const found = await stat(asked).then(
+    (entry) => entry.isFile(),
+    () => false,
+  );
   const path = found && asked.startsWith(folder) ? asked : join(folder, 'index.html');
   response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream' });
   createReadStream(path).pipe(response);
@@ -102,7 +126,10 @@ async function sendFile(folder: string, pathname: string, response: ServerRespon
 
 const API_PATH = /^\/(api|v1|metrics|health)(\/|$)/;
 
-export async function startDashboardFixture(folder: string, scenario: Scenario = 'full'): Promise<DashboardFixture> {
+export async function startDashboardFixture(
+  folder: string,
+  scenario: Scenario = 'full',
+): Promise<DashboardFixture> {
   const state: State = { scenario, first: [], refusing: false };
   const requests: string[] = [];
   const subscriptions: unknown[] = [];
@@ -116,12 +143,25 @@ export async function startDashboardFixture(folder: string, scenario: Scenario =
     }
     requests.push(url.pathname + url.search);
     if (state.scenario === 'error') {
-      const problem = { type: 'about:blank', title: 'Service Unavailable', status: 503, detail: 'ClickHouse does not answer.', code: 'store_unavailable', request_id: 'req-1' };
+      const problem = {
+        type: 'about:blank',
+        title: 'Service Unavailable',
+        status: 503,
+        detail: 'ClickHouse does not answer.',
+        code: 'store_unavailable',
+        request_id: 'req-1',
+      };
       sendJson(response, 503, problem, 'application/problem+json');
       return;
     }
     const body = answer(state, url);
-    if (body === undefined) sendJson(response, 404, { title: 'Not found', status: 404, code: 'not_found' }, 'application/problem+json');
+    if (body === undefined)
+      sendJson(
+        response,
+        404,
+        { title: 'Not found', status: 404, code: 'not_found' },
+        'application/problem+json',
+      );
     else sendJson(response, 200, body);
   }
 
@@ -146,7 +186,8 @@ export async function startDashboardFixture(folder: string, scenario: Scenario =
     socket.send(JSON.stringify({ type: 'realtime_metrics', payload }));
   }
   function pushEvent(event: Record<string, unknown>): void {
-    for (const socket of wantsEvents) socket.send(JSON.stringify({ type: 'analytics_event', payload: event }));
+    for (const socket of wantsEvents)
+      socket.send(JSON.stringify({ type: 'analytics_event', payload: event }));
   }
   let sent = 0;
   const timer = setInterval(() => {

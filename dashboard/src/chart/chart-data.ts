@@ -1,6 +1,6 @@
-import type { Interval } from '../state/range.ts';
-import { bucketName } from '../format/time.ts';
 import { spellCsv } from '../format/csv.ts';
+import { bucketName } from '../format/time.ts';
+import type { Interval } from '../state/range.ts';
 
 export interface ChartSeries {
   label: string;
@@ -69,7 +69,9 @@ export function chartCsv(input: ChartInput): string {
   return spellCsv([head, ...chartRows(input).map((row) => [row.time, ...row.values])]);
 }
 
-const DURATION_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 36_000];
+const DURATION_STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 36_000,
+];
 
 /** Steps of the vertical axis that read well: hours for durations, tens for the rest. */
 export function axisSteps(kind: ChartInput['kind']): number[] {

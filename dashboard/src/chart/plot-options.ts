@@ -1,4 +1,5 @@
 import type uPlot from 'uplot';
+import { withoutZeroPart } from '../format/number.ts';
 import { tickName } from '../format/time.ts';
 import { axisSteps, type ChartInput } from './chart-data.ts';
 import { readColor } from './colors.ts';
@@ -37,7 +38,8 @@ function axes(input: ChartInput, narrow: boolean): uPlot.Axis[] {
       },
       gap: 8,
       incrs: axisSteps(input.kind),
-      values: (_plot, splits) => splits.map((split) => (split === 0 ? '0' : input.short(split))),
+      values: (_plot, splits) =>
+        splits.map((split) => (split === 0 ? '0' : withoutZeroPart(input.short(split)))),
     },
   ];
 }
@@ -86,7 +88,7 @@ export function plotOptions(
 ): uPlot.Options {
   return {
     ...size,
-    padding: [12, 12, 0, 0],
+    padding: [12, 24, 0, 0],
     legend: { show: false },
     scales: { x: { time: true }, y: { range: verticalRange(input) } },
     axes: axes(input, size.width < 480),

@@ -1,12 +1,12 @@
-import uPlot from 'uplot';
-import { useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
+import type uPlot from 'uplot';
 import { bucketName } from '../format/time.ts';
+import { INTERVAL_MS } from '../state/range.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
-import { INTERVAL_MS } from '../state/range.ts';
-import { type ChartInput, chartColumns, snapToBuckets } from './chart-data.ts';
-import { plotOptions } from './plot-options.ts';
+import { type ChartInput, snapToBuckets } from './chart-data.ts';
 import { Tooltip, type TooltipState } from './tooltip.tsx';
+import { usePlot } from './use-plot.ts';
 
 interface Props {
   input: ChartInput;
@@ -17,19 +17,15 @@ interface Props {
   plotRef?: { current: uPlot | null };
 }
 
-const SYNC_KEY = 'sluice';
-
-/** What forces a new plot; everything else only changes its data. */
-function structure(input: ChartInput, scheme: string, narrow: boolean): string {
-  const lines = input.series.map((series) => `${series.label}/${series.color}/${series.isPast ?? false}`);
-  return [scheme, narrow, input.interval, input.kind, input.times.length < 3, ...lines].join('|');
-}
+const LIVE_STEP_MS = 10_000;
+const DRAG_PX_MIN = 6;
 
 /** The values under the crosshair, or null when it is not over the chart. */
 function readTooltip(plot: uPlot, input: ChartInput): TooltipState | null {
   const index = plot.cursor.idx;
   const time = index === null || index === undefined ? undefined : input.times[index];
-  if (index === null || index === undefined || time === undefined || (plot.cursor.left ?? -1) < 0) return null;
+  if (index === null || index === undefined || time === undefined || (plot.cursor.left ?? -1) < 0)
+    return null;
   return {
     left: plot.valToPos(time, 'x') + plot.over.offsetLeft,
     width: plot.width,
@@ -47,78 +43,53 @@ function readTooltip(plot: uPlot, input: ChartInput): TooltipState | null {
   };
 }
 
+/** What was dragged over, in epoch ms; the selection is taken off the chart. */
+function takeSelection(plot: uPlot, input: ChartInput): { from: number; to: number } | null {
+  const { left, width } = plot.select;
+  plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  if (width < DRAG_PX_MIN) return null;
+  const bucketMs = input.interval === 'live' ? LIVE_STEP_MS : INTERVAL_MS[input.interval];
+  return snapToBuckets(input.times, plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x'), bucketMs);
+}
+
+function moveCursor(plot: uPlot | null, input: ChartInput, event: KeyboardEvent): void {
+  const last = input.times.length - 1;
+  if (plot === null || last < 0) return;
+  const at = plot.cursor.idx ?? last + 1;
+  const steps: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
+  const target = steps[event.key];
+  if (target === undefined) return;
+  event.preventDefault();
+  const index = Math.min(last, Math.max(0, target));
+  plot.setCursor({ left: plot.valToPos(input.times[index]!, 'x'), top: 10 });
+}
+
+function spoken(tooltip: TooltipState, short: (value: number) => string): string {
+  const values = tooltip.rows.map(
+    (row) => `${row.label} ${row.value === null ? 'no data' : short(row.value)}`,
+  );
+  return `${tooltip.title}: ${values.join(', ')}`;
+}
+
 /** A time series with crosshair, drag to zoom, and the arrow keys for those who have no mouse. */
 export function TimeChart({ input, height, onZoom, plotRef }: Props) {
   const { theme } = useContext(ServicesContext);
   const scheme = useStore(theme.scheme);
   const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const latest = useRef({ input, onZoom });
-  latest.current = { input, onZoom };
-  const [width, setWidth] = useState(0);
-  const [tooltip, setTooltip] = useState<TooltipState | null>(null);
   const hovered = useRef(false);
-
-  useLayoutEffect(() => {
-    const element = box.current!;
-    setWidth(element.clientWidth);
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
-
-  const shape = structure(input, scheme, width < 480);
-  useEffect(() => {
-    if (width === 0) return;
-    const made = new uPlot(
-      plotOptions(latest.current.input, { width, height }, SYNC_KEY, {
-        onCursor: (u) => setTooltip(hovered.current ? readTooltip(u, latest.current.input) : null),
-        onSelect: (u) => select(u),
-      }),
-      chartColumns(latest.current.input),
-      box.current!,
-    );
-    plot.current = made;
-    if (plotRef) plotRef.current = made;
-    return () => {
-      made.destroy();
-      plot.current = null;
-      if (plotRef) plotRef.current = null;
-    };
-  }, [shape, width === 0]);
+  const [tooltip, setTooltip] = useState<TooltipState | null>(null);
+  const plot = usePlot(box, input, height, scheme, {
+    // Charts follow each other's crosshair; only the one that the reader is at says its values.
+    onCursor: (u) => setTooltip(hovered.current ? readTooltip(u, input) : null),
+    onSelect: (u) => {
+      const span = takeSelection(u, input);
+      if (span !== null) onZoom?.(span.from, span.to);
+    },
+  });
 
   useEffect(() => {
-    if (width > 0) plot.current?.setSize({ width, height });
-  }, [width, height]);
-
-  useEffect(() => {
-    plot.current?.setData(chartColumns(input));
-    if (hovered.current && plot.current) setTooltip(readTooltip(plot.current, input));
-  }, [input]);
-
-  function select(u: uPlot): void {
-    const { left, width: dragged } = u.select;
-    u.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
-    if (dragged < 6) return;
-    const { input: shown, onZoom: zoom } = latest.current;
-    const bucketMs = shown.interval === 'live' ? 10_000 : INTERVAL_MS[shown.interval];
-    const span = snapToBuckets(shown.times, u.posToVal(left, 'x'), u.posToVal(left + dragged, 'x'), bucketMs);
-    if (span !== null) zoom?.(span.from, span.to);
-  }
-
-  function moveCursor(event: KeyboardEvent): void {
-    const u = plot.current;
-    const last = input.times.length - 1;
-    if (u === null || last < 0) return;
-    const at = u.cursor.idx ?? last + 1;
-    const steps: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
-    const target = steps[event.key];
-    if (target === undefined) return;
-    event.preventDefault();
-    hovered.current = true;
-    const index = Math.min(last, Math.max(0, target));
-    u.setCursor({ left: u.valToPos(input.times[index]!, 'x'), top: 10 });
-  }
+    if (plotRef) plotRef.current = plot.current;
+  });
 
   function leave(): void {
     hovered.current = false;
@@ -133,7 +104,10 @@ export function TimeChart({ input, height, onZoom, plotRef }: Props) {
       aria-roledescription="chart"
       aria-label={`${input.title}. ${input.times.length} points; arrow keys read them one by one.`}
       tabIndex={0}
-      onKeyDown={moveCursor}
+      onKeyDown={(event) => {
+        hovered.current = true;
+        moveCursor(plot.current, input, event);
+      }}
       onBlur={leave}
       onPointerEnter={() => {
         hovered.current = true;
@@ -143,10 +117,7 @@ export function TimeChart({ input, height, onZoom, plotRef }: Props) {
       <div class="chart-box" ref={box} />
       {tooltip !== null && <Tooltip state={tooltip} short={input.short} />}
       <p class="sr-only" aria-live="polite">
-        {tooltip !== null &&
-          `${tooltip.title}: ${tooltip.rows
-            .map((row) => `${row.label} ${row.value === null ? 'no data' : input.short(row.value)}`)
-            .join(', ')}`}
+        {tooltip !== null && spoken(tooltip, input.short)}
       </p>
     </div>
   );

@@ -5,6 +5,11 @@ export interface TooltipRow {
   isPast: boolean;
 }
 
+/** The present comes before the past. */
+function presentFirst(rows: readonly TooltipRow[]): TooltipRow[] {
+  return [...rows].sort((a, b) => Number(a.isPast) - Number(b.isPast));
+}
+
 export interface TooltipState {
   left: number;
   width: number;
@@ -23,7 +28,7 @@ export function Tooltip({ state, short }: { state: TooltipState; short: (value: 
         {state.title}
         {state.isOpen && <span class="muted"> · still filling</span>}
       </div>
-      {state.rows.map((row) => (
+      {presentFirst(state.rows).map((row) => (
         <div class="chart-tip-row" key={row.label}>
           <i class={row.isPast ? 'key key-past' : 'key'} style={{ '--key': `var(${row.color})` }} />
           <span>{row.label}</span>

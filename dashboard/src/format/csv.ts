@@ -21,6 +21,9 @@ export function saveFile(name: string, content: Blob): void {
 
 /** `Viewers, Last 7 days` -> `sluice-viewers-last-7-days.csv` */
 export function fileName(title: string, extension: string): string {
-  const slug = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  const slug = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
   return `sluice-${slug}.${extension}`;
 }

@@ -48,7 +48,12 @@ export const LOOKS: Record<Metric, MetricLook> = {
   users: countLook('Users', 'users', '--series-blue', 'Distinct people'),
   sessions: countLook('Sessions', 'sessions', '--series-sky', 'Visits, 30 minutes of silence apart'),
   page_views: countLook('Page views', 'page views', '--series-green', 'Pages opened'),
-  impressions: countLook('Impressions', 'impressions', '--series-sky', 'Views of 0.6 s and more, skips left out'),
+  impressions: countLook(
+    'Impressions',
+    'impressions',
+    '--series-sky',
+    'Views of 0.6 s and more, skips left out',
+  ),
   reach: countLook('Reach', 'people reached', '--series-blue', 'Distinct people with an impression'),
   completions: countLook('Completions', 'completions', '--series-pink', 'Impressions played to the end'),
 };

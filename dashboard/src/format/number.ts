@@ -8,7 +8,10 @@ export function shortNumber(value: number): string {
   const size = Math.abs(value);
   if (size < 10_000) {
     if (Number.isInteger(value) || size >= 1_000) return full.format(Math.round(value));
-    return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2).replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+    return value
+      .toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)
+      .replace(/(\.\d*?)0+$/, '$1')
+      .replace(/\.$/, '');
   }
   const units = ['k', 'M', 'B', 'T'];
   let scaled = size / 1_000;
@@ -36,10 +39,16 @@ export function duration(seconds: number): string {
   return `${shortNumber(hours)}${NARROW}h`;
 }
 
+/** `50 h 00 m` -> `50 h`, for places where round values stand. */
+export function withoutZeroPart(text: string): string {
+  return text.replace(/ 00\u202f[ms]$/, '');
+}
+
 /** 0.1234 -> `12.3 %`. */
 export function percent(rate: number): string {
   const value = rate * 100;
-  const digits = value !== 0 && Math.abs(value) < 1 ? 2 : Math.abs(value) < 100 && !Number.isInteger(value) ? 1 : 0;
+  const digits =
+    value !== 0 && Math.abs(value) < 1 ? 2 : Math.abs(value) < 100 && !Number.isInteger(value) ? 1 : 0;
   return `${value.toFixed(digits)}${NARROW}%`;
 }
 
@@ -81,7 +90,10 @@ export function change(now: number | null, before: number | null): ChangeFigure 
   if (before === 0) return now === 0 ? { text: '0 %', words: 'no change', direction: 'same' } : null;
   const rate = (now - before) / before;
   const size = Math.abs(rate) * 100;
-  const text = size >= 1000 ? `${shortNumber(size / 100)}×` : `${size >= 10 ? size.toFixed(0) : size.toFixed(1)}${NARROW}%`;
+  const text =
+    size >= 1000
+      ? `${shortNumber(size / 100)}×`
+      : `${size >= 10 ? size.toFixed(0) : size.toFixed(1)}${NARROW}%`;
   if (size < 0.05) return { text: `0${NARROW}%`, words: 'no change', direction: 'same' };
   const direction = rate > 0 ? 'up' : 'down';
   return { text: `${rate > 0 ? '+' : '−'}${text}`, words: `${direction} by ${text}`, direction };

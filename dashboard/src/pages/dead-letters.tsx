@@ -22,7 +22,9 @@ export function DeadLetters() {
   const { location } = useContext(ServicesContext);
   const { app, query: place } = usePage();
   const picked = place.get('reason');
-  const groups = useQuery<{ data: DeadLetterGroup[] }>(requestKey('/v1/dead-letters/groups', { app_id: app }));
+  const groups = useQuery<{ data: DeadLetterGroup[] }>(
+    requestKey('/v1/dead-letters/groups', { app_id: app }),
+  );
   const rows = [...(groups.data?.data ?? [])].sort((a, b) => b.count - a.count);
   const total = rows.reduce((sum, row) => sum + row.count, 0);
   return (
@@ -69,7 +71,9 @@ export function DeadLetters() {
 function sourceWords(source: DeadLetter['source']): string {
   if (source === null) return 'unknown source';
   if (source.path !== undefined) return source.path;
-  const place = [source.partition, source.offset, source.index].filter((part) => part !== undefined).join('/');
+  const place = [source.partition, source.offset, source.index]
+    .filter((part) => part !== undefined)
+    .join('/');
   return `${source.topic ?? 'log'} ${place}`;
 }
 

@@ -5,8 +5,8 @@ import type { Metric, MetricAnswer } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { countryName } from '../format/country.ts';
 import { LOOKS } from '../format/metric.ts';
-import { sharedQuery } from '../state/location.ts';
 import { type Filter, toggleFilter } from '../state/filters.ts';
+import { sharedQuery } from '../state/location.ts';
 import { useFilters, usePage } from '../state/page.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
@@ -24,15 +24,55 @@ export interface Dimension {
 }
 
 export const DIMENSIONS: Record<string, Dimension> = {
-  video_id: { field: 'video_id', label: 'Titles', none: 'No title', hint: 'Send video_id with each playback event.' },
-  event_name: { field: 'event_name', label: 'Events', none: 'No name', hint: 'Send events, and they are counted here.' },
-  country: { field: 'country', label: 'Countries', none: 'Not known', hint: 'Send context.country, or let your proxy set it.' },
-  device: { field: 'device', label: 'Devices', none: 'Not known', hint: 'The device is read from the user agent.' },
-  browser: { field: 'browser', label: 'Browsers', none: 'Not known', hint: 'The browser is read from the user agent.' },
+  video_id: {
+    field: 'video_id',
+    label: 'Titles',
+    none: 'No title',
+    hint: 'Send video_id with each playback event.',
+  },
+  event_name: {
+    field: 'event_name',
+    label: 'Events',
+    none: 'No name',
+    hint: 'Send events, and they are counted here.',
+  },
+  country: {
+    field: 'country',
+    label: 'Countries',
+    none: 'Not known',
+    hint: 'Send context.country, or let your proxy set it.',
+  },
+  device: {
+    field: 'device',
+    label: 'Devices',
+    none: 'Not known',
+    hint: 'The device is read from the user agent.',
+  },
+  browser: {
+    field: 'browser',
+    label: 'Browsers',
+    none: 'Not known',
+    hint: 'The browser is read from the user agent.',
+  },
   os: { field: 'os', label: 'Systems', none: 'Not known', hint: 'The system is read from the user agent.' },
-  referrer: { field: 'referrer', label: 'Referrers', none: 'Direct', hint: 'Send context.referrer with page views.' },
-  utm_source: { field: 'utm_source', label: 'Sources', none: 'None', hint: 'Send context.utm_source, or links with utm_source.' },
-  utm_campaign: { field: 'utm_campaign', label: 'Campaigns', none: 'None', hint: 'Send context.utm_campaign, or links with utm_campaign.' },
+  referrer: {
+    field: 'referrer',
+    label: 'Referrers',
+    none: 'Direct',
+    hint: 'Send context.referrer with page views.',
+  },
+  utm_source: {
+    field: 'utm_source',
+    label: 'Sources',
+    none: 'None',
+    hint: 'Send context.utm_source, or links with utm_source.',
+  },
+  utm_campaign: {
+    field: 'utm_campaign',
+    label: 'Campaigns',
+    none: 'None',
+    hint: 'Send context.utm_campaign, or links with utm_campaign.',
+  },
 };
 
 const ROWS_MAX = 50;
@@ -95,15 +135,33 @@ function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
   const others = filters.filter((filter) => filter.field !== field || filter.op !== 'eq');
   const picked = page.filters.find((filter) => filter.field === field && filter.op === 'eq')?.value;
   const query = useQuery<MetricAnswer>(
-    metricKey({ metric, from: range.from, to: range.to, groupBy: field, filters: others, app, timezone: range.timezone, limit: ROWS_MAX }),
+    metricKey({
+      metric,
+      from: range.from,
+      to: range.to,
+      groupBy: field,
+      filters: others,
+      app,
+      timezone: range.timezone,
+      limit: ROWS_MAX,
+    }),
     `${asked}${field}`,
   );
-  const answered = (query.data?.series ?? []).filter((series) => (series.total ?? 0) > 0 && field in series.group);
+  const answered = (query.data?.series ?? []).filter(
+    (series) => (series.total ?? 0) > 0 && field in series.group,
+  );
   const titleOf = useTitles(field === 'video_id' ? answered.map((series) => series.group[field] ?? '') : []);
   const look = LOOKS[metric];
   const rows = answered.map((series) => {
     const id = series.group[field] ?? '';
-    const label = id === '' ? dimension.none : field === 'video_id' ? titleOf(id) : field === 'country' ? countryName(id) : id;
+    const label =
+      id === ''
+        ? dimension.none
+        : field === 'video_id'
+          ? titleOf(id)
+          : field === 'country'
+            ? countryName(id)
+            : id;
     return { id, label, value: series.total ?? 0 };
   });
   return (
@@ -135,7 +193,12 @@ function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
           ? {}
           : {
               linkOf: (row) => (
-                <Link path={videoPath(row.id)} query={sharedQuery(place, false)} class="row-link" label={`Open ${row.label}`}>
+                <Link
+                  path={videoPath(row.id)}
+                  query={sharedQuery(place, false)}
+                  class="row-link"
+                  label={`Open ${row.label}`}
+                >
                   <Icon name="arrow" size={14} />
                 </Link>
               ),

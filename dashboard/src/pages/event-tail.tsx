@@ -1,13 +1,13 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
 import type { AnalyticsEvent, Page } from '../data/types.ts';
+import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { EventRow } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
-import { Panel } from '../ui/panel.tsx';
-import { sharedQuery } from '../state/location.ts';
 import { Link } from '../ui/link.tsx';
+import { Panel } from '../ui/panel.tsx';
 
 const KEPT_MAX = 200;
 const FIRST_ROWS = 30;
@@ -28,12 +28,17 @@ function useTail(isPaused: boolean, app: string | null): { events: AnalyticsEven
     const controller = new AbortController();
     buffer.current = [];
     setEvents([]);
-    api.read<Page<AnalyticsEvent>>(requestKey('/v1/events', { limit: FIRST_ROWS, app_id: app }), controller.signal).then(
-      ({ data }) => setEvents((before) => withoutRepeats([...before, ...data])),
-      () => {
-        // The tail then begins empty; what is wrong with the store the panels beside it say.
-      },
-    );
+    api
+      .read<Page<AnalyticsEvent>>(
+        requestKey('/v1/events', { limit: FIRST_ROWS, app_id: app }),
+        controller.signal,
+      )
+      .then(
+        ({ data }) => setEvents((before) => withoutRepeats([...before, ...data])),
+        () => {
+          // The tail then begins empty; what is wrong with the store the panels beside it say.
+        },
+      );
     return () => controller.abort();
   }, [app, api]);
   useEffect(
@@ -97,7 +102,9 @@ export function EventTail() {
           >
             <Icon name={isPaused ? 'play' : 'pause'} size={14} />
             {isPaused ? 'Resume' : 'Pause'}
-            {isPaused && waiting > 0 && <span class="muted">{waiting >= KEPT_MAX ? `${KEPT_MAX}+` : waiting}</span>}
+            {isPaused && waiting > 0 && (
+              <span class="muted">{waiting >= KEPT_MAX ? `${KEPT_MAX}+` : waiting}</span>
+            )}
           </button>
         </>
       }

@@ -3,12 +3,12 @@ import { ApiError, requestKey } from '../data/api.ts';
 import type { AnalyticsEvent, Page } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { eventTime, exactTime } from '../format/time.ts';
-import { sharedQuery } from '../state/location.ts';
-import { FIELD_LABELS, spellFilter, toggleFilter } from '../state/filters.ts';
-import { type PageState, useFilters, usePage } from '../state/page.ts';
-import { ServicesContext } from '../state/services.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
+import { FIELD_LABELS, spellFilter, toggleFilter } from '../state/filters.ts';
+import { sharedQuery } from '../state/location.ts';
+import { type PageState, useFilters, usePage } from '../state/page.ts';
+import { ServicesContext } from '../state/services.ts';
 import { actorOf, EventDetail, EventName } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
@@ -18,13 +18,24 @@ import { videoPath } from './routes.ts';
 const PAGE_ROWS = 50;
 /** These have a parameter of their own. */
 const OWN_PARAMETERS = ['event_name', 'user_id', 'session_id', 'video_id', 'view_id'];
-const FIELDS = [...OWN_PARAMETERS, 'anonymous_id', 'country', 'device', 'browser', 'os', 'referrer', 'utm_source', 'utm_campaign'];
+const FIELDS = [
+  ...OWN_PARAMETERS,
+  'anonymous_id',
+  'country',
+  'device',
+  'browser',
+  'os',
+  'referrer',
+  'utm_source',
+  'utm_campaign',
+];
 
 function eventsKey(page: PageState, cursor: string | null): string {
   const own: Record<string, string> = {};
   const rest: string[] = [];
   for (const filter of page.filters) {
-    const isOwn = filter.op === 'eq' && OWN_PARAMETERS.includes(filter.field) && own[filter.field] === undefined;
+    const isOwn =
+      filter.op === 'eq' && OWN_PARAMETERS.includes(filter.field) && own[filter.field] === undefined;
     if (isOwn && filter.value !== '') own[filter.field] = filter.value;
     else rest.push(spellFilter(filter));
   }
@@ -64,7 +75,12 @@ function useEvents(page: PageState) {
     setMore({ ...before, isLoading: true, error: null });
     try {
       const next = await api.read<Page<AnalyticsEvent>>(eventsKey(page, cursor));
-      setMore({ ...before, events: [...before.events, ...next.data], cursor: next.next_cursor, isLoading: false });
+      setMore({
+        ...before,
+        events: [...before.events, ...next.data],
+        cursor: next.next_cursor,
+        isLoading: false,
+      });
     } catch (cause) {
       setMore({ ...before, isLoading: false, error: cause instanceof ApiError ? cause : null });
     }
@@ -76,14 +92,23 @@ function useEvents(page: PageState) {
     seen.add(event.event_id);
     return true;
   });
-  return { first, events, hasMore: cursor !== null, isLoading: older.isLoading, error: older.error, loadMore };
+  return {
+    first,
+    events,
+    hasMore: cursor !== null,
+    isLoading: older.isLoading,
+    error: older.error,
+    loadMore,
+  };
 }
 
 /** Counts what came in live since the list was read; the list itself stands still under the reader's eyes. */
 function useArrivals(page: PageState, shownAt: unknown): number {
   const { live } = useContext(ServicesContext);
   const [count, setCount] = useState(0);
-  const names = page.filters.flatMap((filter) => (filter.field === 'event_name' && filter.op === 'eq' ? [filter.value] : []));
+  const names = page.filters.flatMap((filter) =>
+    filter.field === 'event_name' && filter.op === 'eq' ? [filter.value] : [],
+  );
   const hasOther = page.filters.some((filter) => filter.field !== 'event_name');
   const arrived = useRef(0);
   useEffect(() => {
@@ -116,7 +141,11 @@ export function EventsPage() {
       <PageHead
         title="Events"
         caption={page.caption}
-        tools={<AddFilter onAdd={(field, value) => setFilters(toggleFilter(filters, { field, op: 'eq', value }))} />}
+        tools={
+          <AddFilter
+            onAdd={(field, value) => setFilters(toggleFilter(filters, { field, op: 'eq', value }))}
+          />
+        }
       />
       <Panel
         title="Newest first"
@@ -124,7 +153,9 @@ export function EventsPage() {
         tools={
           <button type="button" class="button button-small" onClick={first.reload}>
             <Icon name="refresh" size={14} />
-            <span aria-live="polite">{arrivals > 0 ? `${arrivals >= 1000 ? '1,000+' : arrivals} new` : 'Refresh'}</span>
+            <span aria-live="polite">
+              {arrivals > 0 ? `${arrivals >= 1000 ? '1,000+' : arrivals} new` : 'Refresh'}
+            </span>
           </button>
         }
       >
@@ -144,7 +175,9 @@ export function EventsPage() {
         >
           <EventTable events={events} query={page.query} />
           <footer class="panel-foot">
-            <span class="muted">{events.length} shown{hasMore ? '; older ones follow' : ', that is all of them'}</span>
+            <span class="muted">
+              {events.length} shown{hasMore ? '; older ones follow' : ', that is all of them'}
+            </span>
             {error !== null && <span role="alert">{error.message}</span>}
             {hasMore && (
               <button type="button" class="button" onClick={() => void loadMore()} disabled={isLoading}>
@@ -245,7 +278,8 @@ interface RowProps {
 
 function EventTableRow({ event, query, isOpen, onToggle }: RowProps) {
   const { filters, setFilters } = useFilters();
-  const add = (field: string, value: string) => () => setFilters(toggleFilter(filters, { field, op: 'eq', value }));
+  const add = (field: string, value: string) => () =>
+    setFilters(toggleFilter(filters, { field, op: 'eq', value }));
   const actor = actorOf(event);
   const actorField = event.user_id ? 'user_id' : event.anonymous_id ? 'anonymous_id' : 'session_id';
   return (
@@ -253,7 +287,12 @@ function EventTableRow({ event, query, isOpen, onToggle }: RowProps) {
       <tr class={isOpen ? 'row-open' : ''}>
         <td title={exactTime(event.timestamp)}>{eventTime(event.timestamp, new Date())}</td>
         <td>
-          <button type="button" class="cell-button" title={`Show only ${event.event_name}`} onClick={add('event_name', event.event_name)}>
+          <button
+            type="button"
+            class="cell-button"
+            title={`Show only ${event.event_name}`}
+            onClick={add('event_name', event.event_name)}
+          >
             <EventName name={event.event_name} />
           </button>
         </td>
@@ -270,7 +309,12 @@ function EventTableRow({ event, query, isOpen, onToggle }: RowProps) {
           {actor === '' ? (
             <span class="muted">–</span>
           ) : (
-            <button type="button" class="cell-button cut" title={`Show only ${actor}`} onClick={add(actorField, actor)}>
+            <button
+              type="button"
+              class="cell-button cut"
+              title={`Show only ${actor}`}
+              onClick={add(actorField, actor)}
+            >
               {actor}
             </button>
           )}

@@ -45,7 +45,11 @@ export function LedgerPanel() {
   // On a whole bucket, so that the first is not half a one.
   const from = Math.ceil((now - chosen.ms) / chosen.stepMs) * chosen.stepMs;
   const query = useQuery<Ledger>(
-    requestKey('/v1/ledger', { from: new Date(from).toISOString(), to: new Date(now).toISOString(), app_id: app }),
+    requestKey('/v1/ledger', {
+      from: new Date(from).toISOString(),
+      to: new Date(now).toISOString(),
+      app_id: app,
+    }),
     chosen.id,
   );
   const input = useMemo((): ChartInput => {

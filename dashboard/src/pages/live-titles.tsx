@@ -18,10 +18,19 @@ export function LiveTitles() {
   const { app, query: place } = usePage();
   const now = useTick(ASK_EVERY_MS);
   const query = useQuery<MetricAnswer>(
-    metricKey({ metric: 'viewers', from: new Date(now - WINDOW_MS), to: new Date(now), groupBy: 'video_id', app, limit: ROWS_MAX }),
+    metricKey({
+      metric: 'viewers',
+      from: new Date(now - WINDOW_MS),
+      to: new Date(now),
+      groupBy: 'video_id',
+      app,
+      limit: ROWS_MAX,
+    }),
     app ?? '',
   );
-  const rows = (query.data?.series ?? []).filter((series) => (series.total ?? 0) > 0 && series.group.video_id);
+  const rows = (query.data?.series ?? []).filter(
+    (series) => (series.total ?? 0) > 0 && series.group.video_id,
+  );
   const titleOf = useTitles(rows.map((series) => series.group.video_id ?? ''));
   const top = rows[0]?.total ?? 0;
   return (
@@ -44,7 +53,10 @@ export function LiveTitles() {
           {rows.map((series) => {
             const id = series.group.video_id ?? '';
             const value = series.total ?? 0;
-            const style = { '--share': `${top === 0 ? 0 : (value / top) * 100}%`, '--bar': 'var(--series-blue)' };
+            const style = {
+              '--share': `${top === 0 ? 0 : (value / top) * 100}%`,
+              '--bar': 'var(--series-blue)',
+            };
             return (
               <li key={id} class="ranked-row" style={style}>
                 <Link path={videoPath(id)} query={sharedQuery(place, false)} class="ranked-main">

@@ -1,6 +1,6 @@
 import { useContext, useMemo } from 'preact/hooks';
-import { SERIES_COLORS } from '../chart/colors.ts';
 import type { ChartInput, ChartSeries } from '../chart/chart-data.ts';
+import { SERIES_COLORS } from '../chart/colors.ts';
 import { metricKey, onlySeries, seriesTimes, seriesValues } from '../data/metric.ts';
 import { useTitles } from '../data/titles.ts';
 import type { Metric, MetricAnswer } from '../data/types.ts';
@@ -56,7 +56,17 @@ function useBreakdown(metric: Metric, by: string | null, filters: readonly Filte
   const key =
     by === null
       ? null
-      : metricKey({ metric, from: range.from, to: range.to, interval: range.interval, groupBy: by, filters, app, timezone: range.timezone, limit: GROUPS_MAX });
+      : metricKey({
+          metric,
+          from: range.from,
+          to: range.to,
+          interval: range.interval,
+          groupBy: by,
+          filters,
+          app,
+          timezone: range.timezone,
+          limit: GROUPS_MAX,
+        });
   const query = useQuery<MetricAnswer>(key, asked);
   const all = query.data?.series ?? [];
   const values = all.map((series) => series.group[by ?? ''] ?? '');

@@ -21,7 +21,11 @@ export function useMetricPairs(metrics: readonly Metric[], filters: readonly Fil
     metricKey({ ...shared, metric, ...range.previous }),
   ]);
   const answers = useQueries<MetricAnswer>(keys, asked);
-  return metrics.map((metric, index) => ({ metric, now: answers[index * 2]!, before: answers[index * 2 + 1]! }));
+  return metrics.map((metric, index) => ({
+    metric,
+    now: answers[index * 2]!,
+    before: answers[index * 2 + 1]!,
+  }));
 }
 
 interface Props {

@@ -4,13 +4,13 @@ import { requestKey } from '../data/api.ts';
 import type { History, Realtime, RealtimePoint } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { bandwidth, fullNumber, percent, shortNumber } from '../format/number.ts';
+import { PageHead } from '../shell/page-head.tsx';
+import { useLiveSubscription } from '../shell/use-live.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { spellRange } from '../state/range.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
-import { PageHead } from '../shell/page-head.tsx';
-import { useLiveSubscription } from '../shell/use-live.ts';
 import { ChartView } from '../ui/chart-panel.tsx';
 import { Figure } from '../ui/figure.tsx';
 import { States } from '../ui/panel.tsx';
@@ -32,11 +32,52 @@ interface LiveLook {
 }
 
 const LOOKS: readonly LiveLook[] = [
-  { id: 'concurrent_viewers', label: 'Watching now', help: 'Distinct people with an active view in the last 60 seconds', color: '--series-blue', kind: 'count', short: shortNumber, full: (v) => `${fullNumber(v)} people` },
-  { id: 'active_streams', label: 'Streams', help: 'Distinct streams or titles being watched', color: '--series-sky', kind: 'count', short: shortNumber, full: (v) => `${fullNumber(v)} streams` },
-  { id: 'events_per_second', label: 'Events per second', help: 'Mean of the last 60 seconds', color: '--series-amber', kind: 'decimal', short: shortNumber, full: (v) => `${fullNumber(v)} events a second` },
-  { id: 'error_rate', label: 'Error rate', help: 'Errors, of all events of the last 60 seconds', color: '--series-red', kind: 'rate', short: percent, full: (v) => `${(v * 100).toFixed(3)} % of events`, lessIsBetter: true },
-  { id: 'bandwidth_gbps', label: 'Bandwidth', help: 'Sum of the last known bitrates of active views', color: '--series-green', kind: 'decimal', short: bandwidth, full: (v) => `${v.toFixed(4)} Gbit/s` },
+  {
+    id: 'concurrent_viewers',
+    label: 'Watching now',
+    help: 'Distinct people with an active view in the last 60 seconds',
+    color: '--series-blue',
+    kind: 'count',
+    short: shortNumber,
+    full: (v) => `${fullNumber(v)} people`,
+  },
+  {
+    id: 'active_streams',
+    label: 'Streams',
+    help: 'Distinct streams or titles being watched',
+    color: '--series-sky',
+    kind: 'count',
+    short: shortNumber,
+    full: (v) => `${fullNumber(v)} streams`,
+  },
+  {
+    id: 'events_per_second',
+    label: 'Events per second',
+    help: 'Mean of the last 60 seconds',
+    color: '--series-amber',
+    kind: 'decimal',
+    short: shortNumber,
+    full: (v) => `${fullNumber(v)} events a second`,
+  },
+  {
+    id: 'error_rate',
+    label: 'Error rate',
+    help: 'Errors, of all events of the last 60 seconds',
+    color: '--series-red',
+    kind: 'rate',
+    short: percent,
+    full: (v) => `${(v * 100).toFixed(3)} % of events`,
+    lessIsBetter: true,
+  },
+  {
+    id: 'bandwidth_gbps',
+    label: 'Bandwidth',
+    help: 'Sum of the last known bitrates of active views',
+    color: '--series-green',
+    kind: 'decimal',
+    short: bandwidth,
+    full: (v) => `${v.toFixed(4)} Gbit/s`,
+  },
 ];
 
 const ALERT_ERROR_RATE = 0.01;
@@ -47,7 +88,13 @@ function liveInput(look: LiveLook, points: readonly (RealtimePoint | null)[]): C
   return {
     title: `${look.label}, last 30 minutes`,
     times: known.map((point) => Date.parse(point.time) / 1000),
-    series: [{ label: look.label, color: look.color, values: known.map((point) => (Number.isNaN(point[look.id]) ? null : point[look.id])) }],
+    series: [
+      {
+        label: look.label,
+        color: look.color,
+        values: known.map((point) => (Number.isNaN(point[look.id]) ? null : point[look.id])),
+      },
+    ],
     interval: 'live',
     isOpen: false,
     kind: look.kind,
@@ -73,7 +120,9 @@ export function NowPage() {
   function zoom(from: number, to: number): void {
     const query = sharedQuery(page.query);
     query.delete('range');
-    for (const [name, value] of Object.entries(spellRange(new Date(from), new Date(Math.max(to, from + 300_000))))) {
+    for (const [name, value] of Object.entries(
+      spellRange(new Date(from), new Date(Math.max(to, from + 300_000))),
+    )) {
       query.set(name, value);
     }
     location.go('/overview', query);

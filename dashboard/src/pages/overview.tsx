@@ -2,15 +2,22 @@ import { useContext } from 'preact/hooks';
 import { onlySeries } from '../data/metric.ts';
 import type { Metric } from '../data/types.ts';
 import { LOOKS } from '../format/metric.ts';
-import { usePage } from '../state/page.ts';
-import { ServicesContext } from '../state/services.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
+import { usePage } from '../state/page.ts';
+import { ServicesContext } from '../state/services.ts';
 import { DimensionList } from './dimension-list.tsx';
 import { MetricChart } from './metric-chart.tsx';
 import { MetricFigures, useMetricPairs } from './metric-figures.tsx';
 
-const SHOWN: readonly Metric[] = ['viewers', 'views', 'watch_time_seconds', 'completion_rate', 'events', 'errors'];
+const SHOWN: readonly Metric[] = [
+  'viewers',
+  'views',
+  'watch_time_seconds',
+  'completion_rate',
+  'events',
+  'errors',
+];
 
 /** Everything over a range, on one page. */
 export function OverviewPage() {

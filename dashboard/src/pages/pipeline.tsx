@@ -1,13 +1,14 @@
 import { useContext } from 'preact/hooks';
 import type { Health, Pipeline } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
-import { age, exactTime } from '../format/time.ts';
 import { fullNumber, milliseconds, percent, shortNumber } from '../format/number.ts';
+import { isWell } from '../format/state.ts';
+import { age, exactTime } from '../format/time.ts';
+import { PageHead } from '../shell/page-head.tsx';
+import { useLiveSubscription } from '../shell/use-live.ts';
 import { usePage, useTick } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
-import { PageHead } from '../shell/page-head.tsx';
-import { useLiveSubscription } from '../shell/use-live.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { DeadLetters } from './dead-letters.tsx';
@@ -25,10 +26,17 @@ export function PipelinePage() {
   const tick = useTick(ASK_EVERY_MS);
   const pipeline = useQuery<Pipeline>('/v1/pipeline', '', tick);
   const health = useQuery<Health>('/health', '', tick);
-  const version = pipeline.data === null ? undefined : `Sluice ${pipeline.data.version} · ${pipeline.data.roles.join(', ')} · up since ${exactTime(pipeline.data.started_at)}`;
+  const version =
+    pipeline.data === null
+      ? undefined
+      : `Sluice ${pipeline.data.version} · ${pipeline.data.roles.join(', ')} · up since ${exactTime(pipeline.data.started_at)}`;
   return (
     <>
-      <PageHead title="Pipeline" hasFilters={false} {...(version === undefined ? {} : { caption: version })} />
+      <PageHead
+        title="Pipeline"
+        hasFilters={false}
+        {...(version === undefined ? {} : { caption: version })}
+      />
       <Alerts pipeline={pipeline.data} health={health.data} />
       <Panel title="The road" class="panel-wide">
         <States query={pipeline} skeleton={<div class="skeleton road-skeleton" />}>
@@ -76,7 +84,8 @@ function Alerts({ pipeline, health }: { pipeline: Pipeline | null; health: Healt
     alerts.push(`The pipeline is ${milliseconds(lagMs)} behind; the limit is ${milliseconds(LAG_ALERT_MS)}.`);
   }
   for (const part of health?.parts ?? []) {
-    if (part.state !== 'ok') alerts.push(`${part.name} is ${part.state}${part.reason ? `: ${part.reason}` : ''}.`);
+    if (!isWell(part.state))
+      alerts.push(`${part.name} is ${part.state}${part.reason ? `: ${part.reason}` : ''}.`);
   }
   if (alerts.length === 0) return null;
   return (
@@ -172,7 +181,11 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
               <td class="num">{fullNumber(one.end_offset)}</td>
               <td class="num">{fullNumber(one.committed)}</td>
               <td class="num" title={`${fullNumber(one.lag_records)} records`}>
-                {one.lag_records === 0 ? <span class="muted">0</span> : `${shortNumber(one.lag_records)} · ${milliseconds(one.lag_ms)}`}
+                {one.lag_records === 0 ? (
+                  <span class="muted">0</span>
+                ) : (
+                  `${shortNumber(one.lag_records)} · ${milliseconds(one.lag_ms)}`
+                )}
               </td>
             </tr>
           ))}
@@ -200,8 +213,8 @@ function Parts({ health }: { health: Health }) {
     <ul class="parts">
       {health.parts.map((part) => (
         <li key={part.name}>
-          <span class={`part-state part-${part.state === 'ok' ? 'good' : 'bad'}`}>
-            <Icon name={part.state === 'ok' ? 'check' : 'alert'} size={14} /> {part.state}
+          <span class={`part-state part-${isWell(part.state) ? 'good' : 'bad'}`}>
+            <Icon name={isWell(part.state) ? 'check' : 'alert'} size={14} /> {part.state}
           </span>
           <b>{part.name}</b>
           {part.reason ? <span class="muted">{part.reason}</span> : null}

@@ -1,5 +1,5 @@
 import type { VideoMetrics } from '../data/types.ts';
-import { duration, fullNumber, percent } from '../format/number.ts';
+import { duration, fullNumber, percent, withoutZeroPart } from '../format/number.ts';
 import { Empty } from '../ui/panel.tsx';
 
 interface Mark {
@@ -91,7 +91,9 @@ export function Quartiles({ metrics }: { metrics: VideoMetrics }) {
       <div class="quartiles-axis" aria-hidden="true">
         {marks.map((mark) => (
           <span key={mark.at}>
-            {metrics.duration_ms === null ? `${mark.at * 100} %` : duration((metrics.duration_ms / 1000) * mark.at)}
+            {metrics.duration_ms === null
+              ? `${mark.at * 100} %`
+              : withoutZeroPart(duration((metrics.duration_ms / 1000) * mark.at))}
           </span>
         ))}
       </div>

@@ -1,7 +1,8 @@
 import type { ComponentChildren } from 'preact';
 import type { Pipeline } from '../data/types.ts';
-import { shortAge } from '../format/time.ts';
 import { bytes, fullNumber, milliseconds, shortNumber } from '../format/number.ts';
+import { isWell } from '../format/state.ts';
+import { shortAge } from '../format/time.ts';
 
 interface StationProps {
   name: string;
@@ -56,11 +57,15 @@ export function Road({ pipeline }: { pipeline: Pipeline }) {
   const lagMs = Math.max(0, ...log.partitions.map((one) => one.lag_ms));
   const lagState = lagMs > BAD_LAG_MS ? 'bad' : lagMs > SLOW_LAG_MS ? 'slow' : 'good';
   const lagWord = { good: 'keeps up', slow: 'a little behind', bad: 'far behind' }[lagState];
-  const storeOk = store.state === 'ok' || store.state === 'ready' || store.state === 'up';
+  const storeOk = isWell(store.state);
   return (
     <ol class="road">
       <Station name="Ingest" kind="HTTP" state="good" word={rates.ingest_eps > 0 ? 'receiving' : 'waiting'}>
-        <Fact label="Coming in" value={`${shortNumber(rates.ingest_eps)}/s`} title={`${fullNumber(rates.ingest_eps)} events a second`} />
+        <Fact
+          label="Coming in"
+          value={`${shortNumber(rates.ingest_eps)}/s`}
+          title={`${fullNumber(rates.ingest_eps)} events a second`}
+        />
         <Fact
           label="Up for"
           value={shortAge(Date.now() - Date.parse(pipeline.started_at))}
@@ -74,12 +79,20 @@ export function Road({ pipeline }: { pipeline: Pipeline }) {
       </Station>
       <Flow rate={rates.insert_eps} />
       <Station name="Pipeline" kind={`${pipeline.steps.length} steps`} state={lagState} word={lagWord}>
-        <Fact label="Behind" value={lagRecords === 0 ? 'nothing' : `${shortNumber(lagRecords)} records`} title={`${fullNumber(lagRecords)} records`} />
+        <Fact
+          label="Behind"
+          value={lagRecords === 0 ? 'nothing' : `${shortNumber(lagRecords)} records`}
+          title={`${fullNumber(lagRecords)} records`}
+        />
         <Fact label="Lag" value={milliseconds(lagMs)} />
       </Station>
       <Flow rate={rates.insert_eps} />
       <Station name={store.kind} kind={store.version} state={storeOk ? 'good' : 'bad'} word={store.state}>
-        <Fact label="Events" value={shortNumber(store.rows)} title={`${fullNumber(store.rows)} rows, ${bytes(store.bytes)}`} />
+        <Fact
+          label="Events"
+          value={shortNumber(store.rows)}
+          title={`${fullNumber(store.rows)} rows, ${bytes(store.bytes)}`}
+        />
         <Fact
           label="Received to readable"
           value={fresh.p50 === null ? 'not known' : milliseconds(fresh.p50)}

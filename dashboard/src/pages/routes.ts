@@ -15,11 +15,43 @@ export interface Route {
 
 export const ROUTES: readonly Route[] = [
   { id: 'now', label: 'Now', path: '/', icon: 'now', key: 'n', hasRange: false, needsEvents: true },
-  { id: 'overview', label: 'Overview', path: '/overview', icon: 'overview', key: 'o', hasRange: true, needsEvents: true },
-  { id: 'videos', label: 'Videos', path: '/videos', icon: 'videos', key: 'v', hasRange: true, needsEvents: true },
+  {
+    id: 'overview',
+    label: 'Overview',
+    path: '/overview',
+    icon: 'overview',
+    key: 'o',
+    hasRange: true,
+    needsEvents: true,
+  },
+  {
+    id: 'videos',
+    label: 'Videos',
+    path: '/videos',
+    icon: 'videos',
+    key: 'v',
+    hasRange: true,
+    needsEvents: true,
+  },
   // Not `/events`: that is where events are posted to.
-  { id: 'events', label: 'Events', path: '/event-log', icon: 'events', key: 'e', hasRange: true, needsEvents: true },
-  { id: 'pipeline', label: 'Pipeline', path: '/pipeline', icon: 'pipeline', key: 'p', hasRange: false, needsEvents: false },
+  {
+    id: 'events',
+    label: 'Events',
+    path: '/event-log',
+    icon: 'events',
+    key: 'e',
+    hasRange: true,
+    needsEvents: true,
+  },
+  {
+    id: 'pipeline',
+    label: 'Pipeline',
+    path: '/pipeline',
+    icon: 'pipeline',
+    key: 'p',
+    hasRange: false,
+    needsEvents: false,
+  },
 ];
 
 export interface Match {

@@ -3,12 +3,12 @@ import { requestKey } from '../data/api.ts';
 import { onlySeries } from '../data/metric.ts';
 import type { AnalyticsEvent, Metric, Page, Video, VideoMetrics } from '../data/types.ts';
 import { type Query, useQueries, useQuery } from '../data/use-query.ts';
-import { duration, fullNumber, percent, shortNumber } from '../format/number.ts';
+import { duration, fullNumber, percent, shortNumber, withoutZeroPart } from '../format/number.ts';
+import { Chips } from '../shell/chips.tsx';
+import { useLiveSubscription } from '../shell/use-live.ts';
 import { sharedQuery } from '../state/location.ts';
 import { type PageState, usePage } from '../state/page.ts';
 import { describeSpan, type Range, spellDay } from '../state/range.ts';
-import { useLiveSubscription } from '../shell/use-live.ts';
-import { Chips } from '../shell/chips.tsx';
 import { ChartView, useZoom } from '../ui/chart-panel.tsx';
 import { EventRow } from '../ui/event-row.tsx';
 import { Figure } from '../ui/figure.tsx';
@@ -32,12 +32,54 @@ interface VideoFigure {
 }
 
 const FIGURES: readonly VideoFigure[] = [
-  { label: 'Views', help: 'Playbacks that began in these days', color: '--series-sky', read: (m) => m.views, short: shortNumber, full: (v) => `${fullNumber(v)} views` },
-  { label: 'Unique viewers', help: 'Distinct people who watched', color: '--series-blue', read: (m) => m.unique_viewers, short: shortNumber, full: (v) => `${fullNumber(v)} people` },
-  { label: 'Watch time', help: 'Time spent watching', color: '--series-green', read: (m) => m.watch_time_seconds, short: duration, full: (v) => `${duration(v)} (${fullNumber(Math.round(v))} s)` },
-  { label: 'Average watched', help: 'Mean share of the title that a view saw', color: '--series-amber', read: (m) => (m.avg_watch_percentage === null ? null : m.avg_watch_percentage / 100), short: percent, full: (v) => `${(v * 100).toFixed(2)} % of the title` },
-  { label: 'Completion', help: 'Views played to the end', color: '--series-pink', read: (m) => m.completion_rate, short: percent, full: (v) => `${(v * 100).toFixed(2)} % of views` },
-  { label: 'Engagement', help: 'From 0 to 10: 70 % average watched, 30 % completion', color: '--series-red', read: (m) => m.engagement_score, short: (v) => v.toFixed(1), full: (v) => `${v.toFixed(2)} of 10` },
+  {
+    label: 'Views',
+    help: 'Playbacks that began in these days',
+    color: '--series-sky',
+    read: (m) => m.views,
+    short: shortNumber,
+    full: (v) => `${fullNumber(v)} views`,
+  },
+  {
+    label: 'Unique viewers',
+    help: 'Distinct people who watched',
+    color: '--series-blue',
+    read: (m) => m.unique_viewers,
+    short: shortNumber,
+    full: (v) => `${fullNumber(v)} people`,
+  },
+  {
+    label: 'Watch time',
+    help: 'Time spent watching',
+    color: '--series-green',
+    read: (m) => m.watch_time_seconds,
+    short: duration,
+    full: (v) => `${duration(v)} (${fullNumber(Math.round(v))} s)`,
+  },
+  {
+    label: 'Average watched',
+    help: 'Mean share of the title that a view saw',
+    color: '--series-amber',
+    read: (m) => (m.avg_watch_percentage === null ? null : m.avg_watch_percentage / 100),
+    short: percent,
+    full: (v) => `${(v * 100).toFixed(2)} % of the title`,
+  },
+  {
+    label: 'Completion',
+    help: 'Views played to the end',
+    color: '--series-pink',
+    read: (m) => m.completion_rate,
+    short: percent,
+    full: (v) => `${(v * 100).toFixed(2)} % of views`,
+  },
+  {
+    label: 'Engagement',
+    help: 'From 0 to 10: 70 % average watched, 30 % completion',
+    color: '--series-red',
+    read: (m) => m.engagement_score,
+    short: (v) => v.toFixed(1),
+    full: (v) => `${v.toFixed(2)} of 10`,
+  },
 ];
 
 /** The API counts whole days. */
@@ -60,12 +102,18 @@ export function VideoPage({ id }: { id: string }) {
   const page = usePage();
   useLiveSubscription(page.app, false);
   const filters = useMemo(
-    () => [...page.filters.filter((one) => one.field !== 'video_id'), { field: 'video_id', op: 'eq', value: id }],
+    () => [
+      ...page.filters.filter((one) => one.field !== 'video_id'),
+      { field: 'video_id', op: 'eq', value: id },
+    ],
     [page, id],
   );
   const { range } = page;
   const [now, before] = useQueries<VideoMetrics>(
-    [metricsKey(id, range.from, range.to, page), metricsKey(id, range.previous.from, range.previous.to, page)],
+    [
+      metricsKey(id, range.from, range.to, page),
+      metricsKey(id, range.previous.from, range.previous.to, page),
+    ],
     page.asked,
   ) as [Query<VideoMetrics>, Query<VideoMetrics>];
   const catalogue = useQuery<Page<Video>>(requestKey('/v1/videos', { ids: id, limit: 1 }));
@@ -104,7 +152,7 @@ export function VideoPage({ id }: { id: string }) {
         <VideoChart pair={pairs[1]!} page={page} height={180} />
         <VideoChart pair={pairs[2]!} page={page} height={180} />
       </div>
-      <div class="lists">
+      <div class="lists lists-three">
         <DimensionList fields={['country']} metric="views" filters={filters} total={views} />
         <DimensionList fields={['device', 'browser', 'os']} metric="views" filters={filters} total={views} />
         <VideoEvents id={id} page={page} />
@@ -122,8 +170,13 @@ interface PosterProps {
 
 function PosterLine({ id, video, metrics, page }: PosterProps) {
   const title = video?.title ?? metrics?.title ?? id;
-  const seconds = video?.duration_seconds ?? (metrics?.duration_ms == null ? null : metrics.duration_ms / 1000);
-  const facts = [video?.series, seconds === null ? null : duration(seconds), title === id ? null : id];
+  const seconds =
+    video?.duration_seconds ?? (metrics?.duration_ms == null ? null : metrics.duration_ms / 1000);
+  const facts = [
+    video?.series,
+    seconds === null ? null : withoutZeroPart(duration(seconds)),
+    title === id ? null : id,
+  ];
   return (
     <div class="page-head poster">
       <Link path="/videos" query={sharedQuery(page.query)} class="icon-button" label="Back to Videos">
@@ -140,7 +193,9 @@ function PosterLine({ id, video, metrics, page }: PosterProps) {
           ))}
         </p>
       </div>
-      <p class="caption poster-range">{describeSpan(page.range.from, page.range.to)} · {page.range.timezone.replaceAll('_', ' ')}</p>
+      <p class="caption poster-range">
+        {describeSpan(page.range.from, page.range.to)} · {page.range.timezone.replaceAll('_', ' ')}
+      </p>
       <Chips />
     </div>
   );
@@ -157,7 +212,13 @@ function VideoChart({ pair, page, height }: { pair: MetricPair; page: PageState;
         isEmpty={input.times.length === 0}
         empty={<div class="state">Nothing in this range.</div>}
       >
-        <ChartView input={input} height={height} subtitle={page.caption} heading={<h2>{input.title}</h2>} onZoom={zoom} />
+        <ChartView
+          input={input}
+          height={height}
+          subtitle={page.caption}
+          heading={<h2>{input.title}</h2>}
+          onZoom={zoom}
+        />
       </States>
     </section>
   );
@@ -166,7 +227,13 @@ function VideoChart({ pair, page, height }: { pair: MetricPair; page: PageState;
 function VideoEvents({ id, page }: { id: string; page: PageState }) {
   const { range, app, asked } = page;
   const query = useQuery<Page<AnalyticsEvent>>(
-    requestKey('/v1/events', { video_id: id, from: range.from.toISOString(), to: range.to.toISOString(), app_id: app, limit: 8 }),
+    requestKey('/v1/events', {
+      video_id: id,
+      from: range.from.toISOString(),
+      to: range.to.toISOString(),
+      app_id: app,
+      limit: 8,
+    }),
     asked,
   );
   const events = query.data?.data ?? [];

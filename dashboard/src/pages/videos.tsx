@@ -3,14 +3,14 @@ import { requestKey } from '../data/api.ts';
 import { metricKey } from '../data/metric.ts';
 import type { Metric, MetricAnswer, Page, Video } from '../data/types.ts';
 import { useQueries, useQuery } from '../data/use-query.ts';
-import { spellCsv, fileName, saveFile } from '../format/csv.ts';
+import { fileName, saveFile, spellCsv } from '../format/csv.ts';
 import { LOOKS } from '../format/metric.ts';
-import { duration } from '../format/number.ts';
+import { duration, withoutZeroPart } from '../format/number.ts';
+import { PageHead } from '../shell/page-head.tsx';
+import { useLiveSubscription } from '../shell/use-live.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
-import { PageHead } from '../shell/page-head.tsx';
-import { useLiveSubscription } from '../shell/use-live.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
@@ -33,25 +33,44 @@ function totals(answer: MetricAnswer | null): Map<string, number | null> {
 /** The column that sorts names the titles; the others are asked for these titles only, so that no cell is missing. */
 function useRows(sort: Metric, limit: number) {
   const { range, app, asked, filters } = usePage();
-  const shared = { from: range.from, to: range.to, groupBy: 'video_id', app, timezone: range.timezone, limit };
+  const shared = {
+    from: range.from,
+    to: range.to,
+    groupBy: 'video_id',
+    app,
+    timezone: range.timezone,
+    limit,
+  };
   const leader = useQuery<MetricAnswer>(metricKey({ ...shared, metric: sort, filters }), asked);
-  const ids = (leader.data?.series ?? []).map((series) => series.group.video_id ?? '').filter((id) => id !== '');
-  const only = [...filters.filter((one) => one.field !== 'video_id'), { field: 'video_id', op: 'in', value: ids.join(',') }];
+  const ids = (leader.data?.series ?? [])
+    .map((series) => series.group.video_id ?? '')
+    .filter((id) => id !== '');
+  const only = [
+    ...filters.filter((one) => one.field !== 'video_id'),
+    { field: 'video_id', op: 'in', value: ids.join(',') },
+  ];
   const others = useQueries<MetricAnswer>(
-    COLUMNS.map((metric) => (metric === sort || ids.length === 0 ? null : metricKey({ ...shared, metric, filters: only }))),
+    COLUMNS.map((metric) =>
+      metric === sort || ids.length === 0 ? null : metricKey({ ...shared, metric, filters: only }),
+    ),
     asked,
   );
   const titles = useQuery<Page<Video>>(
     ids.length === 0 ? null : requestKey('/v1/videos', { ids: [...ids].sort().join(','), limit: ids.length }),
   );
   const videos = new Map(titles.data?.data.map((video) => [video.video_id, video]));
-  const byColumn = COLUMNS.map((metric, index) => totals(metric === sort ? leader.data : others[index]!.data));
+  const byColumn = COLUMNS.map((metric, index) =>
+    totals(metric === sort ? leader.data : others[index]!.data),
+  );
   const isKnown = COLUMNS.map((metric, index) => (metric === sort ? leader : others[index]!).data !== null);
   const rows = ids.map(
     (id): Row => ({
       id,
       video: videos.get(id),
-      values: byColumn.map((column, index) => column.get(id) ?? (isKnown[index] && COLUMNS[index] !== 'completion_rate' ? 0 : null)),
+      values: byColumn.map(
+        (column, index) =>
+          column.get(id) ?? (isKnown[index] && COLUMNS[index] !== 'completion_rate' ? 0 : null),
+      ),
     }),
   );
   return { leader, rows, isCut: leader.data?.truncated === true };
@@ -80,7 +99,10 @@ export function VideosPage() {
   function save(): void {
     const head = ['video_id', 'title', ...COLUMNS];
     const body = shown.map((row) => [row.id, row.video?.title ?? '', ...row.values]);
-    saveFile(fileName(`videos ${page.caption}`, 'csv'), new Blob([spellCsv([head, ...body])], { type: 'text/csv' }));
+    saveFile(
+      fileName(`videos ${page.caption}`, 'csv'),
+      new Blob([spellCsv([head, ...body])], { type: 'text/csv' }),
+    );
   }
 
   return (
@@ -99,7 +121,13 @@ export function VideosPage() {
               value={text}
               onInput={(event) => setText(event.currentTarget.value)}
             />
-            <button type="button" class="icon-button" aria-label="Save as CSV" title="Save as CSV" onClick={save}>
+            <button
+              type="button"
+              class="icon-button"
+              aria-label="Save as CSV"
+              title="Save as CSV"
+              onClick={save}
+            >
               <Icon name="download" />
             </button>
           </>
@@ -184,7 +212,12 @@ function VideoTable({ rows, sort, onSort, query }: TableProps) {
                   <Link path={videoPath(row.id)} query={query} class="video-link">
                     <span class="cut">{row.video?.title ?? row.id}</span>
                     <span class="muted small cut">
-                      {[row.video?.series, row.video?.duration_seconds ? duration(row.video.duration_seconds) : null]
+                      {[
+                        row.video?.series,
+                        row.video?.duration_seconds
+                          ? withoutZeroPart(duration(row.video.duration_seconds))
+                          : null,
+                      ]
                         .filter(Boolean)
                         .join(' · ') || row.id}
                     </span>
@@ -194,7 +227,11 @@ function VideoTable({ rows, sort, onSort, query }: TableProps) {
                   const value = row.values[index] ?? null;
                   const look = LOOKS[metric];
                   return (
-                    <td key={metric} class={`num column-${metric}`} title={value === null ? 'not known' : look.full(value)}>
+                    <td
+                      key={metric}
+                      class={`num column-${metric}`}
+                      title={value === null ? 'not known' : look.full(value)}
+                    >
                       {value === null ? '–' : look.short(value)}
                     </td>
                   );

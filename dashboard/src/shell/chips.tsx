@@ -1,7 +1,14 @@
 import { useTitles } from '../data/titles.ts';
-import { FIELD_LABELS, opWords, spellFilter, toggleFilter } from '../state/filters.ts';
+import { countryName } from '../format/country.ts';
+import { FIELD_LABELS, type Filter, opWords, spellFilter, toggleFilter } from '../state/filters.ts';
 import { useFilters } from '../state/page.ts';
 import { Icon } from '../ui/icon.tsx';
+
+function valueWords(filter: Filter, titleOf: (id: string) => string): string {
+  if (filter.value === '') return 'none';
+  if (filter.field === 'video_id' && filter.op !== 'in') return titleOf(filter.value);
+  return filter.field === 'country' ? countryName(filter.value) : filter.value;
+}
 
 /** The filters of the page, each of which can be taken off. */
 export function Chips() {
@@ -11,7 +18,7 @@ export function Chips() {
   return (
     <ul class="chips" aria-label="Filters">
       {filters.map((filter) => {
-        const value = filter.field === 'video_id' ? titleOf(filter.value) : filter.value === '' ? 'none' : filter.value;
+        const value = valueWords(filter, titleOf);
         const label = FIELD_LABELS[filter.field] ?? filter.field;
         return (
           <li key={spellFilter(filter)} class="chip">

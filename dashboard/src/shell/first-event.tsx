@@ -32,7 +32,11 @@ function useFirstEvent(): { knowledge: Knowledge; name: string | null } {
     const controller = new AbortController();
     async function ask(): Promise<void> {
       const from = new Date(Date.now() - LOOK_BACK_DAYS * 86_400_000).toISOString();
-      const key = requestKey('/v1/events', { limit: 1, from, to: new Date(Date.now() + 86_400_000).toISOString() });
+      const key = requestKey('/v1/events', {
+        limit: 1,
+        from,
+        to: new Date(Date.now() + 86_400_000).toISOString(),
+      });
       try {
         const { data } = await api.read<Page<AnalyticsEvent>>(key, controller.signal);
         if (data.length === 0) setKnowledge('nothing');
@@ -117,8 +121,8 @@ function Onboarding() {
         <div>
           <dt>From your player or app</dt>
           <dd>
-            Send <code>video_start</code>, <code>video_heartbeat</code> and <code>video_complete</code>; up to 1,000
-            events in one request.
+            Send <code>video_start</code>, <code>video_heartbeat</code> and <code>video_complete</code>; up to
+            1,000 events in one request.
           </dd>
         </div>
         <div>

@@ -89,7 +89,13 @@ function CustomDays({ range, onApply }: { range: Range; onApply: (from: string, 
       </label>
       <label>
         <span>To, included</span>
-        <input class="input" type="date" value={to} max={today} onInput={(event) => setTo(event.currentTarget.value)} />
+        <input
+          class="input"
+          type="date"
+          value={to}
+          max={today}
+          onInput={(event) => setTo(event.currentTarget.value)}
+        />
       </label>
       <button type="submit" class="button button-primary" disabled={!isValid}>
         Show these days

@@ -33,22 +33,59 @@ function findHits(text: string, videos: readonly Video[], query: URLSearchParams
   const matches = (name: string): boolean => words.every((word) => name.toLowerCase().includes(word));
   const shared = sharedQuery(query);
   const pages = ROUTES.filter((route) => matches(route.label)).map(
-    (route): Hit => ({ id: route.id, icon: route.icon, label: route.label, hint: 'Page', path: route.path, query: shared }),
+    (route): Hit => ({
+      id: route.id,
+      icon: route.icon,
+      label: route.label,
+      hint: 'Page',
+      path: route.path,
+      query: shared,
+    }),
   );
   const titles = videos
-    .filter((video) => matches(`${video.title ?? ''} ${video.video_id} ${video.series ?? ''} ${video.tags?.join(' ') ?? ''}`))
+    .filter((video) =>
+      matches(`${video.title ?? ''} ${video.video_id} ${video.series ?? ''} ${video.tags?.join(' ') ?? ''}`),
+    )
     .map((video): Hit => {
       const hint = video.series ?? video.video_id;
-      return { id: `v:${video.video_id}`, icon: 'videos', label: video.title ?? video.video_id, hint, path: videoPath(video.video_id), query: shared };
+      return {
+        id: `v:${video.video_id}`,
+        icon: 'videos',
+        label: video.title ?? video.video_id,
+        hint,
+        path: videoPath(video.video_id),
+        query: shared,
+      };
     });
   const id = text.trim();
   const guesses: Hit[] =
     id === '' || id.includes(' ')
       ? []
       : [
-          { id: 'as-video', icon: 'videos', label: `Open the video with id ${id}`, hint: 'Video', path: videoPath(id), query: shared },
-          { id: 'as-user', icon: 'events', label: `Events of the user ${id}`, hint: 'User', path: '/event-log', query: withFilter(query, `user_id:eq:${id}`) },
-          { id: 'as-session', icon: 'events', label: `Events of the session ${id}`, hint: 'Session', path: '/event-log', query: withFilter(query, `session_id:eq:${id}`) },
+          {
+            id: 'as-video',
+            icon: 'videos',
+            label: `Open the video with id ${id}`,
+            hint: 'Video',
+            path: videoPath(id),
+            query: shared,
+          },
+          {
+            id: 'as-user',
+            icon: 'events',
+            label: `Events of the user ${id}`,
+            hint: 'User',
+            path: '/event-log',
+            query: withFilter(query, `user_id:eq:${id}`),
+          },
+          {
+            id: 'as-session',
+            icon: 'events',
+            label: `Events of the session ${id}`,
+            hint: 'Session',
+            path: '/event-log',
+            query: withFilter(query, `session_id:eq:${id}`),
+          },
         ];
   return [...pages, ...titles.slice(0, HITS_MAX - guesses.length), ...guesses];
 }

@@ -2,13 +2,13 @@ import { useContext } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
 import type { App, Page } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
+import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
 import { Icon, Mark } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Choices, Popover } from '../ui/popover.tsx';
-import { sharedQuery } from '../state/location.ts';
 import { LiveBadge } from './live-badge.tsx';
 import { RangePicker } from './range-picker.tsx';
 

@@ -14,7 +14,9 @@ interface Actions {
 const SEQUENCE_MS = 1_200;
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
+  return (
+    target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null
+  );
 }
 
 /** Keys for the whole page: `/` and Ctrl-K search, `g` and a letter goes to a page, capitals pick a range. */

@@ -54,7 +54,8 @@ export function createLocation(): Location {
 
 /** Parameters that mean the same on every page and follow the reader around. */
 const SHARED = ['app', 'range', 'from', 'to', 'compare'];
-const SHARED_FILTER_FIELDS = /^(event_name|video_id|country|device|browser|os|referrer|utm_source|utm_campaign):/;
+const SHARED_FILTER_FIELDS =
+  /^(event_name|video_id|country|device|browser|os|referrer|utm_source|utm_campaign):/;
 
 /** The query to take along to another page. */
 export function sharedQuery(query: URLSearchParams, filters = true): URLSearchParams {

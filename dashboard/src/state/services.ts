@@ -2,8 +2,8 @@ import { createContext } from 'preact';
 import type { Api } from '../data/api.ts';
 import type { Live } from '../data/live.ts';
 import type { Location } from './location.ts';
-import type { Theme } from './theme.ts';
 import type { Store } from './store.ts';
+import type { Theme } from './theme.ts';
 
 /** What every component may use; main.tsx makes it once. */
 export interface Services {

@@ -1,12 +1,12 @@
-import type uPlot from 'uplot';
 import type { ComponentChildren } from 'preact';
 import { useContext, useMemo, useRef, useState } from 'preact/hooks';
-import { chartCsv, type ChartInput, chartRows } from '../chart/chart-data.ts';
+import type uPlot from 'uplot';
+import { type ChartInput, chartCsv, chartRows } from '../chart/chart-data.ts';
 import { chartPng } from '../chart/save-png.ts';
 import { TimeChart } from '../chart/time-chart.tsx';
 import { fileName, saveFile } from '../format/csv.ts';
-import { ServicesContext } from '../state/services.ts';
 import { spellRange } from '../state/range.ts';
+import { ServicesContext } from '../state/services.ts';
 import { Icon } from './icon.tsx';
 import { Popover } from './popover.tsx';
 
@@ -54,7 +54,10 @@ export function ChartView({ input, height, subtitle, heading, tools, note, onZoo
             asTable={asTable}
             onTable={() => setAsTable(!asTable)}
             onCsv={() =>
-              saveFile(fileName(`${input.title} ${subtitle}`, 'csv'), new Blob([chartCsv(input)], { type: 'text/csv' }))
+              saveFile(
+                fileName(`${input.title} ${subtitle}`, 'csv'),
+                new Blob([chartCsv(input)], { type: 'text/csv' }),
+              )
             }
             onPng={() => void savePng()}
           />
@@ -63,7 +66,12 @@ export function ChartView({ input, height, subtitle, heading, tools, note, onZoo
       {asTable ? (
         <ChartTable input={input} height={height} />
       ) : (
-        <TimeChart input={input} height={height} plotRef={plot} {...(onZoom === undefined ? {} : { onZoom })} />
+        <TimeChart
+          input={input}
+          height={height}
+          plotRef={plot}
+          {...(onZoom === undefined ? {} : { onZoom })}
+        />
       )}
       {note !== undefined && <p class="panel-note">{note}</p>}
     </div>
@@ -74,15 +82,17 @@ function Legend({ input }: { input: ChartInput }) {
   if (input.series.length < 2) return null;
   return (
     <ul class="legend" aria-label="Lines">
-      {input.series.map((series) => (
-        <li key={series.label}>
-          <i
-            class={series.isPast ? 'key key-past' : 'key'}
-            style={{ '--key': `var(${series.isPast ? '--past' : series.color})` }}
-          />
-          {series.label}
-        </li>
-      ))}
+      {[...input.series]
+        .sort((a, b) => Number(a.isPast ?? false) - Number(b.isPast ?? false))
+        .map((series) => (
+          <li key={series.label}>
+            <i
+              class={series.isPast ? 'key key-past' : 'key'}
+              style={{ '--key': `var(${series.isPast ? '--past' : series.color})` }}
+            />
+            {series.label}
+          </li>
+        ))}
     </ul>
   );
 }
@@ -125,7 +135,13 @@ function ViewMenu({ asTable, onTable, onCsv, onPng }: ViewMenuProps) {
 function ChartTable({ input, height }: { input: ChartInput; height: number }) {
   const rows = useMemo(() => chartRows(input).reverse(), [input]);
   return (
-    <div class="table-scroll" style={{ height: `${height}px` }} tabIndex={0} role="region" aria-label={input.title}>
+    <div
+      class="table-scroll"
+      style={{ height: `${height}px` }}
+      tabIndex={0}
+      role="region"
+      aria-label={input.title}
+    >
       <table class="table">
         <thead>
           <tr>
@@ -145,7 +161,11 @@ function ChartTable({ input, height }: { input: ChartInput; height: number }) {
                 {row.isOpen && <span class="muted"> · still filling</span>}
               </th>
               {row.values.map((value, index) => (
-                <td class="num" key={input.series[index]!.label} title={value === null ? 'no data' : String(value)}>
+                <td
+                  class="num"
+                  key={input.series[index]!.label}
+                  title={value === null ? 'no data' : String(value)}
+                >
                   {value === null ? '–' : input.short(value)}
                 </td>
               ))}
@@ -154,7 +174,9 @@ function ChartTable({ input, height }: { input: ChartInput; height: number }) {
         </tbody>
       </table>
       {rows.length > TABLE_ROWS_MAX && (
-        <p class="panel-note">The latest {TABLE_ROWS_MAX} of {rows.length} rows; the CSV file has them all.</p>
+        <p class="panel-note">
+          The latest {TABLE_ROWS_MAX} of {rows.length} rows; the CSV file has them all.
+        </p>
       )}
     </div>
   );

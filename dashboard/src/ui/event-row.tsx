@@ -54,7 +54,9 @@ export function EventRow({ event }: { event: AnalyticsEvent }) {
 /** The event as stored. */
 export function EventDetail({ event }: { event: AnalyticsEvent }) {
   const { properties, context, ...rest } = event;
-  const fields = Object.entries(rest).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const fields = Object.entries(rest).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
   return (
     <div class="event-detail">
       <dl>

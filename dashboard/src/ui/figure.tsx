@@ -38,8 +38,12 @@ export function Figure(props: Props) {
         {isLoading ? (
           <i class="skeleton figure-skeleton" />
         ) : (
-          <span class="figure-value" data-figure={label} title={value === null ? 'not known' : props.full(value)}>
-            {value === null ? '–' : props.short(value)}
+          <span
+            class={value === null ? 'figure-value figure-unknown' : 'figure-value'}
+            data-figure={label}
+            title={value === null ? 'not known' : props.full(value)}
+          >
+            {value === null ? '–' : <Amount text={props.short(value)} />}
           </span>
         )}
       </span>
@@ -58,6 +62,23 @@ export function Figure(props: Props) {
   );
 }
 
+/** Units are smaller than what they count; a narrow space stands before each. */
+function Amount({ text }: { text: string }) {
+  return (
+    <>
+      {text.split(/(\u202f[^\s\d]+)/).map((part, index) =>
+        index % 2 === 0 ? (
+          part
+        ) : (
+          <span key={part} class="figure-unit">
+            {part}
+          </span>
+        ),
+      )}
+    </>
+  );
+}
+
 function Change({ value, before, full, lessIsBetter = false }: Props) {
   if (before === undefined) return null;
   const figure = change(value, before);
@@ -68,10 +89,13 @@ function Change({ value, before, full, lessIsBetter = false }: Props) {
       </span>
     ) : null;
   }
-  const good = figure.direction === 'same' ? 'same' : (figure.direction === 'up') !== lessIsBetter ? 'good' : 'bad';
+  const good =
+    figure.direction === 'same' ? 'same' : (figure.direction === 'up') !== lessIsBetter ? 'good' : 'bad';
   return (
     <span class={`change change-${good}`} title={`${full(before ?? 0)} in the period before`}>
-      <span aria-hidden="true">{figure.direction === 'up' ? '▲' : figure.direction === 'down' ? '▼' : '='}</span>{' '}
+      <span aria-hidden="true">
+        {figure.direction === 'up' ? '▲' : figure.direction === 'down' ? '▼' : '='}
+      </span>{' '}
       {figure.text}
       <span class="sr-only"> ({figure.words} against the period before)</span>
     </span>

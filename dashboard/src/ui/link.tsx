@@ -13,7 +13,14 @@ interface Props {
 }
 
 /** A link inside the dashboard: an honest address that opens without loading the page anew. */
-export function Link({ path, query = new URLSearchParams(), class: name, label, isCurrent, children }: Props) {
+export function Link({
+  path,
+  query = new URLSearchParams(),
+  class: name,
+  label,
+  isCurrent,
+  children,
+}: Props) {
   const { location } = useContext(ServicesContext);
   return (
     <a

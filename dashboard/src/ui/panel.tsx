@@ -37,7 +37,8 @@ interface StatesProps {
 
 /** The states of a panel: loading, error, empty, and the content itself, dimmed while it is being replaced. */
 export function States({ query, skeleton, isEmpty = false, empty, children }: StatesProps) {
-  if (query.data === null && query.error !== null) return <Failure error={query.error} onRetry={query.reload} />;
+  if (query.data === null && query.error !== null)
+    return <Failure error={query.error} onRetry={query.reload} />;
   if (query.data === null) {
     return (
       <div class="loading" aria-busy="true">

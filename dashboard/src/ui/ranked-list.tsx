@@ -53,7 +53,9 @@ export function RankedList(props: Props) {
                 {short(row.value)}
               </span>
               {total !== null && (
-                <span class="ranked-share">{total === 0 ? '–' : percent(Math.min(1, row.value / total))}</span>
+                <span class="ranked-share">
+                  {total === 0 ? '–' : percent(Math.min(1, row.value / total))}
+                </span>
               )}
             </>
           );

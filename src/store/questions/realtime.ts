@@ -47,7 +47,7 @@ export interface ViewRow {
   /** null when the stream is the video, since nobody said one. */
   readonly streamAt: number | null;
   readonly latestAt: number;
-  readonly stopped: boolean;
+  readonly stopped: 0 | 1;
   /** null when nothing has made the view exist yet. */
   readonly firstAt: number | null;
   readonly bitrate: number;
@@ -147,7 +147,7 @@ SELECT ${APP_HASH} AS appHash,
   ${lowWord(actor)} AS actorLow, ${highWord(actor)} AS actorHigh,
   ${lowWord(stream)} AS streamLow, ${highWord(stream)} AS streamHigh,
   if(said_stream = '', NULL, ${ms('stream_latest')}) AS streamAt,
-  ${ms('latest')} AS latestAt, stopped = 1 AS stopped, if(begun, ${ms('first')}, NULL) AS firstAt,
+  ${ms('latest')} AS latestAt, stopped, if(begun, ${ms('first')}, NULL) AS firstAt,
   bits AS bitrate, if(bits_known, ${ms('bits_latest')}, NULL) AS bitrateAt, ${ms('received')} AS receivedAt
 FROM (${VIEWS})`;
   return client.stream<ViewRow>(sql, params(span), options);

@@ -266,8 +266,8 @@ export function putRow(index: u32): void {
 export function cutRows(row: u32): void {
   if (row >= Block.rows) return;
   const starts = at(R_cellStart, row, STRING_COLUMNS * 4);
-  for (let column = 0; column < STRING_COLUMNS; column++) {
-    store<u32>(STRINGS + (<usize>column << 3), load<u32>(starts + (column << 2)), 4);
+  for (let column: u32 = 0; column < STRING_COLUMNS; column++) {
+    store<u32>(STRINGS + (<usize>column << 3), load<u32>(starts + (<usize>column << 2)), 4);
   }
   Block.rows = row;
 }

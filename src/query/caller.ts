@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Access, Principal, Scope } from '../access/access.ts';
+import { HttpProblem } from '../http/problem.ts';
+
+/** Who asks, and which apps the answer may speak of. */
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route of this plugin is open to a credential with any of these; without it, to everybody. */
+    scopes?: readonly Scope[];
+  }
+  interface FastifyRequest {
+    /** Null on routes that are open to everybody. */
+    caller: Principal | null;
+  }
+}
+
+/** Makes the routes of this instance ask for the scope that their `config.scopes` names, before anything is read. */
+export function guardRoutes(app: FastifyInstance, access: Pick<Access, 'authorize'>): void {
+  if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', null);
+  app.addHook('onRequest', async (request) => {
+    const { scopes } = request.routeOptions.config;
+    if (scopes !== undefined) request.caller = await authorize(access, request, scopes);
+  });
+}
+
+async function authorize(
+  access: Pick<Access, 'authorize'>,
+  request: FastifyRequest,
+  scopes: readonly Scope[],
+): Promise<Principal> {
+  let refused: HttpProblem | null = null;
+  for (const scope of scopes) {
+    const decision = await access.authorize(request.raw, scope);
+    if (decision.granted) return decision.principal;
+    refused ??= new HttpProblem(decision.code, decision.detail);
+  }
+  throw refused ?? new HttpProblem('internal', 'The route names no scope.');
+}
+
+/**
+ * The apps that a question covers: those named, as far as the caller may see them, else all of the caller's.
+ * Null means every app there is. Answers 403 `app_forbidden` when one is named that the caller may not see.
+ * @param named the values of `app_id`, each one or several with commas
+ */
+export function readApps(
+  request: FastifyRequest,
+  named: readonly string[] | undefined,
+): readonly string[] | null {
+  const allowed = request.caller?.apps ?? null;
+  const apps = [...new Set((named ?? []).flatMap((list) => list.split(',')).filter((app) => app !== ''))];
+  if (apps.length === 0) return allowed;
+  const foreign = allowed === null ? undefined : apps.find((app) => !allowed.includes(app));
+  if (foreign !== undefined) {
+    throw new HttpProblem(
+      'app_forbidden',
+      `The credential does not cover the app ${JSON.stringify(foreign)}.`,
+    );
+  }
+  return apps;
+}
