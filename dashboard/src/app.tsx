@@ -69,14 +69,7 @@ export function App() {
 
   return (
     <div class="shell">
-      <a
-        class="skip"
-        href="#content"
-        onClick={(event) => {
-          event.preventDefault();
-          document.getElementById('content')?.focus();
-        }}
-      >
+      <a class="skip" href="#content">
         Skip to content
       </a>
       <TopBar hasRange={match?.route.hasRange ?? false} onSearch={() => setDialog('search')} />

@@ -103,6 +103,7 @@ export function TimeChart({ input, height, onZoom, plotRef }: Props) {
       role="application"
       aria-roledescription="chart"
       aria-label={`${input.title}. ${input.times.length} points; arrow keys read them one by one.`}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys read the chart
       tabIndex={0}
       onKeyDown={(event) => {
         hovered.current = true;

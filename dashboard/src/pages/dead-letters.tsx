@@ -7,6 +7,7 @@ import { age, eventTime, exactTime } from '../format/time.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
+import { Scroller } from '../ui/scroller.tsx';
 import { RankedList } from '../ui/ranked-list.tsx';
 
 const SHOWN_MAX = 20;
@@ -110,7 +111,9 @@ function Letters({ reason, app }: { reason: string; app: string | null }) {
               <span>{letter.detail ?? reasonWords(letter.reason)}</span>
               <span class="muted small">{sourceWords(letter.source)}</span>
             </summary>
-            <pre tabIndex={0}>{payloadText(letter.payload)}</pre>
+            <Scroller label="What was sent" class="payload">
+              <pre>{payloadText(letter.payload)}</pre>
+            </Scroller>
           </details>
         ))}
         {query.data?.next_cursor != null && (

@@ -7,6 +7,7 @@ import { ServicesContext } from '../state/services.ts';
 import { EventRow } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
+import { Scroller } from '../ui/scroller.tsx';
 import { Panel } from '../ui/panel.tsx';
 
 const KEPT_MAX = 200;
@@ -109,7 +110,7 @@ export function EventTail() {
         </>
       }
     >
-      <ol class="tail" aria-label="Latest events" tabIndex={0}>
+      <Scroller class="tail" label="Latest events"><ol>
         {shown.map((event) => (
           <EventRow key={event.event_id} event={event} />
         ))}
@@ -126,7 +127,7 @@ export function EventTail() {
             </p>
           </li>
         )}
-      </ol>
+      </ol></Scroller>
       <p class="panel-note">
         {events.length >= KEPT_MAX ? `The latest ${KEPT_MAX}; at` : 'At'} high rates a sample.{' '}
         <Link path="/event-log" query={sharedQuery(query)} class="link">

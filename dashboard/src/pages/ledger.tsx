@@ -73,7 +73,7 @@ export function LedgerPanel() {
       title="Ledger"
       class="panel-wide"
       tools={
-        <div class="segments" role="group" aria-label="Time covered">
+        <fieldset class="segments" aria-label="Time covered">
           {WINDOWS.map((one) => (
             <button
               key={one.id}
@@ -85,7 +85,7 @@ export function LedgerPanel() {
               {one.label}
             </button>
           ))}
-        </div>
+        </fieldset>
       }
     >
       <States query={query} skeleton={<div class="skeleton chart-skeleton" />}>

@@ -38,7 +38,7 @@ interface Props {
 export function MetricFigures({ pairs, picked, onPick }: Props) {
   const { range } = usePage();
   return (
-    <div class="figures" role="group" aria-label="Figures">
+    <fieldset class="figures" aria-label="Figures">
       {pairs.map(({ metric, now, before }) => {
         const look = LOOKS[metric];
         const series = onlySeries(now.data);
@@ -64,6 +64,6 @@ export function MetricFigures({ pairs, picked, onPick }: Props) {
           />
         );
       })}
-    </div>
+    </fieldset>
   );
 }

@@ -132,7 +132,7 @@ export function NowPage() {
     <>
       <PageHead title="Now" caption="The last 60 seconds, by the second" hasFilters={false} />
       <section class="panel panel-wide" aria-label="Live figures and chart">
-        <div class="figures figures-live" role="group" aria-label="Live figures">
+        <fieldset class="figures figures-live" aria-label="Live figures">
           {LOOKS.map((one) => (
             <Figure
               key={one.id}
@@ -150,7 +150,7 @@ export function NowPage() {
               {one.id === 'error_rate' && isAlarming && <span class="figure-alert">Over 1 %</span>}
             </Figure>
           ))}
-        </div>
+        </fieldset>
         <States
           query={history}
           skeleton={<div class="skeleton chart-skeleton" />}

@@ -10,6 +10,7 @@ import { usePage, useTick } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
 import { Icon } from '../ui/icon.tsx';
+import { Scroller } from '../ui/scroller.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { DeadLetters } from './dead-letters.tsx';
 import { LedgerPanel } from './ledger.tsx';
@@ -154,7 +155,7 @@ const PARTITIONS_MAX = 64;
 function Partitions({ pipeline }: { pipeline: Pipeline }) {
   const all = [...pipeline.log.partitions].sort((a, b) => b.lag_ms - a.lag_ms || a.partition - b.partition);
   return (
-    <div class="table-scroll table-tall" tabIndex={0} role="region" aria-label="Partitions">
+    <Scroller class="table-scroll table-tall" label="Partitions, the furthest behind first">
       <table class="table">
         <thead>
           <tr>
@@ -204,7 +205,7 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
           ; last refresh {age(Date.now() - Date.parse(pipeline.buckets.refreshed_at))}.
         </p>
       )}
-    </div>
+    </Scroller>
   );
 }
 

@@ -22,7 +22,7 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
       class={`dialog ${name}`}
       aria-label={label}
       onClose={onClose}
-      onClick={(event) => {
+      onPointerDown={(event) => {
         if (event.target === ref.current) onClose();
       }}
     >

@@ -8,6 +8,7 @@ import { fileName, saveFile } from '../format/csv.ts';
 import { spellRange } from '../state/range.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Icon } from './icon.tsx';
+import { Scroller } from './scroller.tsx';
 import { Popover } from './popover.tsx';
 
 interface Props {
@@ -135,13 +136,7 @@ function ViewMenu({ asTable, onTable, onCsv, onPng }: ViewMenuProps) {
 function ChartTable({ input, height }: { input: ChartInput; height: number }) {
   const rows = useMemo(() => chartRows(input).reverse(), [input]);
   return (
-    <div
-      class="table-scroll"
-      style={{ height: `${height}px` }}
-      tabIndex={0}
-      role="region"
-      aria-label={input.title}
-    >
+    <Scroller class="table-scroll" height={height} label={`${input.title} as a table`}>
       <table class="table">
         <thead>
           <tr>
@@ -178,6 +173,6 @@ function ChartTable({ input, height }: { input: ChartInput; height: number }) {
           The latest {TABLE_ROWS_MAX} of {rows.length} rows; the CSV file has them all.
         </p>
       )}
-    </div>
+    </Scroller>
   );
 }

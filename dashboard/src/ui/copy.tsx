@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { Icon } from './icon.tsx';
+import { Scroller } from './scroller.tsx';
 
 /** A command that can be copied. */
 export function CopyBlock({ text, label }: { text: string; label: string }) {
@@ -19,9 +20,11 @@ export function CopyBlock({ text, label }: { text: string; label: string }) {
   }
   return (
     <div class="copy-block">
-      <pre tabIndex={0} aria-label={label}>
-        <code>{text}</code>
-      </pre>
+      <Scroller label={label} class="copy-text">
+        <pre>
+          <code>{text}</code>
+        </pre>
+      </Scroller>
       <button type="button" class="button" onClick={() => void copy()}>
         <Icon name={said === 'Copied' ? 'check' : 'copy'} />
         <span aria-live="polite">{said ?? 'Copy'}</span>

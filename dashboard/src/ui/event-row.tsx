@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import type { AnalyticsEvent } from '../data/types.ts';
 import { eventTime, exactTime } from '../format/time.ts';
 import { Icon } from './icon.tsx';
+import { Scroller } from './scroller.tsx';
 
 export function isErrorEvent(name: string): boolean {
   return name === 'error' || name.endsWith('_error');
@@ -78,9 +79,9 @@ function Json({ title, value }: { title: string; value: Record<string, unknown> 
   return (
     <div class="json">
       <h3>{title}</h3>
-      <pre tabIndex={0} aria-label={title}>
-        {JSON.stringify(value, null, 2)}
-      </pre>
+      <Scroller label={title} class="payload">
+        <pre>{JSON.stringify(value, null, 2)}</pre>
+      </Scroller>
     </div>
   );
 }

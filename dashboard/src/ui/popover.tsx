@@ -46,20 +46,23 @@ export function Popover({ label, button, buttonClass = 'button', align = 'start'
     const outside = (event: PointerEvent): void => {
       if (!root.current?.contains(event.target as Node)) setOpen(false);
     };
+    const element = root.current;
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') {
+        event.stopPropagation();
+        close();
+      } else if (panel.current !== null) moveFocus(panel.current, event);
+    };
     document.addEventListener('pointerdown', outside);
-    return () => document.removeEventListener('pointerdown', outside);
+    element?.addEventListener('keydown', onKey);
+    return () => {
+      document.removeEventListener('pointerdown', outside);
+      element?.removeEventListener('keydown', onKey);
+    };
   }, [open]);
 
-  function onKey(event: KeyboardEvent): void {
-    if (!open) return;
-    if (event.key === 'Escape') {
-      event.stopPropagation();
-      close();
-    } else if (panel.current !== null) moveFocus(panel.current, event);
-  }
-
   return (
-    <div class="popover-root" ref={root} onKeyDown={onKey}>
+    <div class="popover-root" ref={root}>
       <button
         type="button"
         class={buttonClass}

@@ -1,0 +1,42 @@
+import type { Kysely } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import type { CatalogTables } from './tables.ts';
+
+/** Numbered steps from an empty database to this version's tables. A step that was released is never changed. */
+const migrations: Readonly<Record<string, Migration>> = {
+  '0001_videos_and_apps': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('videos')
+        .addColumn('video_id', 'text', (column) => column.primaryKey())
+        .addColumn('title', 'text')
+        .addColumn('duration_seconds', 'double precision')
+        .addColumn('series', 'text')
+        .addColumn('season', 'integer')
+        .addColumn('episode', 'integer')
+        .addColumn('tags', 'text', (column) => column.notNull())
+        .addColumn('published_at', 'text')
+        .addColumn('live', 'integer', (column) => column.notNull())
+        .addColumn('search_text', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('updated_at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema.createIndex('videos_by_creation').on('videos').columns(['created_at', 'video_id']).execute();
+      await db.schema
+        .createTable('apps')
+        .addColumn('app_id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
+};
+
+/** Brings the database up to date. Rejects with what the failing step said. */
+export async function migrateCatalog(db: Kysely<CatalogTables>): Promise<void> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const failed = results?.find((result) => result.status === 'Error')?.migrationName;
+  throw new Error(`The catalogue could not be migrated${failed === undefined ? '' : ` (${failed})`}.`, { cause: error });
+}

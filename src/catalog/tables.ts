@@ -1,0 +1,32 @@
+/** The catalogue's tables as Kysely sees them: types that SQLite and PostgreSQL both have and hand back alike. */
+
+export interface VideosTable {
+  video_id: string;
+  title: string | null;
+  duration_seconds: number | null;
+  series: string | null;
+  season: number | null;
+  episode: number | null;
+  /** JSON array of texts. */
+  tags: string;
+  /** ISO 8601. */
+  published_at: string | null;
+  /** 0 or 1. */
+  live: number;
+  /** What a search looks in, in lower case. */
+  search_text: string;
+  /** ISO 8601 UTC with ms, so that it sorts as text. */
+  created_at: string;
+  updated_at: string;
+}
+
+export interface AppsTable {
+  app_id: string;
+  name: string | null;
+  created_at: string;
+}
+
+export interface CatalogTables {
+  videos: VideosTable;
+  apps: AppsTable;
+}

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import type { Video } from '../../src/catalog/videos.ts';
+
+/** An empty catalogue, as the contract suite needs it. */
+export interface CatalogUnderTest {
+  readonly catalog: Catalog;
+  /** Closes it and opens it again on the same data. */
+  reopen(): Promise<Catalog>;
+}
+
+/** `open` gives an empty one, with the clock given, and cleans up with the test. */
+export type OpenCatalogUnderTest = (test: TestContext, now: () => number) => Promise<CatalogUnderTest>;
+
+export const plainVideo: Video = {
+  video_id: 'v',
+  title: null,
+  duration_seconds: null,
+  series: null,
+  season: null,
+  episode: null,
+  tags: [],
+  published_at: null,
+  live: false,
+};
+
+/** What every catalogue does, whatever database is under it. */
+export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
+  describe(`catalogue contract: ${name}`, () => {
+    it('gives back what it was given, and null for what it does not know', async (t) => {
+      const { catalog } = await open(t, () => Date.UTC(2026, 0, 1));
+      const video: Video = {
+        video_id: "o'brien \\ \u{1F3AC}",
+        title: 'Der Weg\nnach "Hause"',
+        duration_seconds: 95.5,
+        series: 'Wege',
+        season: 2,
+        episode: 11,
+        tags: ['drama', 'a,b'],
+        published_at: '2025-12-24T18:00:00.000Z',
+        live: true,
+      };
+      await catalog.videos.upsert([video]);
+      const times = { created_at: '2026-01-01T00:00:00.000Z', updated_at: '2026-01-01T00:00:00.000Z' };
+      assert.deepEqual(await catalog.videos.get(video.video_id), { ...video, ...times });
+      assert.equal(await catalog.videos.get('other'), null);
+    });
+
+    it('replaces a video as a whole and keeps the time it came', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog } = await open(t, () => now);
+      await catalog.videos.upsert([{ ...plainVideo, title: 'One', tags: ['a'] }]);
+      now += 1000;
+      await catalog.videos.upsert([{ ...plainVideo, title: 'Two', tags: ['b'] }, { ...plainVideo, duration_seconds: 5 }]);
+      const video = await catalog.videos.get('v');
+      assert.deepEqual(
+        [video?.title, video?.duration_seconds, video?.tags, video?.created_at, video?.updated_at],
+        [null, 5, [], '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z'],
+      );
+    });
+
+    it('takes many at once', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      const many = Array.from({ length: 2500 }, (_, i) => ({ ...plainVideo, video_id: `v${i}` }));
+      await catalog.videos.upsert(many);
+      await catalog.videos.upsert([]);
+      assert.equal((await catalog.videos.list({ limit: 5000 })).length, 2500);
+    });
+
+    it('lists page by page, those that came last first, whatever is added meanwhile', async (t) => {
+      let now = 0;
+      const { catalog } = await open(t, () => now);
+      for (const id of ['b', 'a', 'c', 'e', 'd']) {
+        now = id === 'a' ? now : now + 1;
+        await catalog.videos.upsert([{ ...plainVideo, video_id: id }]);
+      }
+      const first = await catalog.videos.list({ limit: 2 });
+      assert.deepEqual(first.map((v) => v.video_id), ['d', 'e']);
+      now += 1;
+      await catalog.videos.upsert([{ ...plainVideo, video_id: 'f' }]);
+      const rest = await catalog.videos.list({ limit: 10, after: first[1]! });
+      assert.deepEqual(rest.map((v) => v.video_id), ['c', 'a', 'b']);
+    });
+
+    it('finds by ids and by words in id, title and series', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      await catalog.videos.upsert([
+        { ...plainVideo, video_id: 'x1', title: 'Überfahrt nach Norden', series: 'Meere' },
+        { ...plainVideo, video_id: 'x2', title: '100% Sonne_' },
+        { ...plainVideo, video_id: 'x3', title: 'Nordwind' },
+      ]);
+      const found = async (search: string) =>
+        (await catalog.videos.list({ limit: 10, search })).map((v) => v.video_id);
+      assert.deepEqual(await found('NORD'), ['x1', 'x3']);
+      assert.deepEqual(await found('über  meere'), ['x1']);
+      assert.deepEqual(await found('0%'), ['x2']);
+      assert.deepEqual(await found('e_'), ['x2']);
+      assert.deepEqual(await found("x' or 1"), []);
+      assert.deepEqual(await found('X3'), ['x3']);
+      const listed = await catalog.videos.list({ limit: 10, ids: ['x3', 'x1', 'none'] });
+      assert.deepEqual(listed.map((v) => v.video_id), ['x1', 'x3']);
+      assert.deepEqual(await catalog.videos.list({ limit: 10, ids: [] }), []);
+    });
+
+    it('knows apps by id', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      await catalog.apps.upsert({ app_id: 'tube', name: 'Tube' });
+      await catalog.apps.upsert({ app_id: 'kids', name: null });
+      await catalog.apps.upsert({ app_id: 'tube', name: 'The Tube' });
+      assert.deepEqual(await catalog.apps.list(), [
+        { app_id: 'kids', name: null },
+        { app_id: 'tube', name: 'The Tube' },
+      ]);
+    });
+
+    it('keeps everything over a restart', async (t) => {
+      const { catalog, reopen } = await open(t, () => 0);
+      await catalog.videos.upsert([{ ...plainVideo, title: 'Stays' }]);
+      const again = await reopen();
+      assert.equal((await again.videos.get('v'))?.title, 'Stays');
+    });
+
+    it('answers many callers at once', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      await Promise.all(
+        Array.from({ length: 50 }, async (_, i) => {
+          await catalog.videos.upsert([{ ...plainVideo, video_id: `v${i}` }]);
+          assert.notEqual(await catalog.videos.get(`v${i}`), null);
+        }),
+      );
+      assert.equal((await catalog.videos.list({ limit: 100 })).length, 50);
+    });
+  });
+}
