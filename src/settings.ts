@@ -270,7 +270,7 @@ export const settings = {
   flushMs: number(
     ['ANALYTICS_CONSUMER_FLUSH_MS', 'FLUSH_INTERVAL'],
     'ms',
-    500,
+    1_000,
     1,
     60_000,
     'Most age of a batch before it is inserted. FLUSH_INTERVAL is in seconds.',

@@ -83,14 +83,17 @@ class SqliteConnection implements DatabaseConnection {
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
     const statement = this.#database.prepare(sql);
     const values = parameters.map(sqliteValue);
-    if (statement.columns().length > 0) return { rows: statement.all(...values) as R[] };
+    if (statement.columns().length > 0) {
+      // As plain objects, like every other driver's.
+      return { rows: statement.all(...values).map((row) => ({ ...row }) as R) };
+    }
     const { changes, lastInsertRowid } = statement.run(...values);
     return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
   }
 
   async *streamQuery<R>({ sql, parameters }: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
     for (const row of this.#database.prepare(sql).iterate(...parameters.map(sqliteValue))) {
-      yield { rows: [row as R] };
+      yield { rows: [{ ...row } as R] };
     }
   }
 }

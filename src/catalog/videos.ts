@@ -65,6 +65,7 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
       return row === undefined ? null : fromRow(row);
     },
     async list({ ids, search = '', after, limit }) {
+      if (ids?.length === 0) return [];
       let query = db.selectFrom('videos').selectAll();
       if (ids !== undefined) query = query.where('video_id', 'in', [...ids]);
       for (const word of search.toLowerCase().split(/\s+/).filter((text) => text !== '')) {

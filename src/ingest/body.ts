@@ -62,8 +62,10 @@ export function readBody(request: IncomingMessage, budget: BodyBudget): Promise<
     request.on('data', onData);
     request.on('end', onEnd);
     request.on('error', (error) => reject(new UploadAborted({ cause: error })));
-    // Comes after `end` too, when the promise is settled already.
-    request.on('close', () => reject(new UploadAborted()));
+    // Comes after `end` too, when all is well.
+    request.on('close', () => {
+      if (!request.complete) reject(new UploadAborted());
+    });
   });
 }
 

@@ -71,34 +71,36 @@ export class EventTail {
     const groups = groupRows(rows, builder);
     let videos: Map<string, number[]> | null = null;
     const written = new Map<number, string>();
+    const write = (row: number) => this.#write(row, builder, written, now);
     for (const topic of this.#topics.values()) {
       const { subscription } = topic;
-      const { videoId } = subscription;
-      let fitting = groups.filter((group) => fits(group, subscription)).flatMap(({ rows }) => rows);
-      if (videoId !== null && fitting.length > 0) {
+      let fitting = groups.filter((group) => fits(group, subscription));
+      if (subscription.videoId !== null && fitting.length > 0) {
         videos ??= findVideos(rows, builder);
-        const ofVideo = new Set(videos.get(videoId));
-        fitting = fitting.filter((row) => ofVideo.has(row));
+        const ofVideo = new Set(videos.get(subscription.videoId));
+        fitting = fitting.map((group) => ({ ...group, rows: group.rows.filter((row) => ofVideo.has(row)) }));
       }
-      this.#send(topic, fitting, now, (row) => this.#write(row, builder, written, now));
+      this.#send(topic, fitting.map((group) => group.rows), now, write);
     }
   }
 
-  #send(topic: Topic, fitting: number[], now: number, write: (row: number) => string | null): void {
-    topic.skipped += fitting.length;
-    const count = Math.min(fitting.length, topic.allowance.left(now));
-    if (count === 0) return;
+  #send(topic: Topic, fitting: readonly number[][], now: number, write: (row: number) => string | null): void {
+    const total = fitting.reduce((sum, rows) => sum + rows.length, 0);
+    topic.skipped += total;
+    const rows = spread(fitting, total, Math.min(total, topic.allowance.left(now)));
+    if (rows.length === 0) return;
+    // What this batch leaves out is told with the first event of it.
+    topic.skipped -= rows.length;
     const receivers = [...topic.receivers];
-    fitting.sort((a, b) => a - b);
-    for (let i = 0; i < count; i++) {
-      // Spread over the batch, the newest among them.
-      const event = write(fitting[Math.ceil(((i + 1) * fitting.length) / count) - 1]!);
-      if (event === null) return;
-      const skipped = topic.skipped - (count - i);
-      const text = `{"type":"analytics_event","payload":${event},"skipped":${Math.max(0, skipped)}}`;
-      if (!this.#options.fanOut.send(receivers, text)) return;
+    for (const [i, row] of rows.entries()) {
+      const event = write(row);
+      const text = `{"type":"analytics_event","payload":${event},"skipped":${topic.skipped}}`;
+      if (event === null || !this.#options.fanOut.send(receivers, text)) {
+        topic.skipped += rows.length - i;
+        return;
+      }
       topic.allowance.take();
-      topic.skipped = count - i - 1;
+      topic.skipped = 0;
     }
   }
 
@@ -145,6 +147,19 @@ function keyOf({ apps, eventNames, videoId }: Subscription): string {
 
 function fits({ app, name }: Group, { apps, eventNames }: Subscription): boolean {
   return (apps === null || apps.includes(app)) && (eventNames === null || eventNames.includes(name));
+}
+
+/** `count` of the rows, spread evenly over the lists, in the order of the block. */
+function spread(lists: readonly number[][], total: number, count: number): number[] {
+  const chosen: number[] = [];
+  let list = 0;
+  let before = 0;
+  for (let i = 0; i < count; i++) {
+    const place = Math.floor(((i + 0.5) * total) / count);
+    while (place >= before + lists[list]!.length) before += lists[list++]!.length;
+    chosen.push(lists[list]![place - before]!);
+  }
+  return chosen.sort((a, b) => a - b);
 }
 
 function groupRows(rows: LiveRows, builder: BlockBuilder): Group[] {

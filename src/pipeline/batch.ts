@@ -154,7 +154,7 @@ export class Batch {
 
   #bury(span: Span, bad: EventVerdict): void {
     this.dead.push({ span, index: bad.index, reason: bad.code, detail: bad.detail, raw: bad.raw });
-    this.tally.add(span.meta.app, span.meta.receivedAt, 'quarantined');
+    this.tally.add(span.meta.app, span.meta.receivedAt, 'quarantined', 1);
   }
 
   #buryCollision(span: Span, index: number, row: number): void {
@@ -168,50 +168,46 @@ export class Batch {
     const { builder, tally } = this;
     const { receivedAt } = span.meta;
     const present = context.present.get(span.record.offset);
+    const stored = new RunCounter((app, count) => {
+      tally.add(builder.text.get(app), receivedAt, 'stored', count);
+    });
+    // Taken out of the builder once: its getters look whether the memory has moved.
+    const { index: indexes, idWords, payloadWords, appHash, flags, timestamp } = builder;
+    const apps = builder.textColumns.app_id;
+    const { dedupe } = context;
     let skip: Uint8Array | null = null;
-    for (let row = span.firstRow; row < builder.rows; row++) {
-      const index = builder.index[row]!;
-      const app = builder.text.get(builder.textColumns.app_id[row]!);
+    for (let row = span.firstRow, end = builder.rows; row < end; row++) {
+      const index = indexes[row]!;
       if (present?.has(index)) {
-        tally.add(app, receivedAt, 'stored');
+        stored.count(apps[row]!);
         this.presentRows++;
         skip ??= new Uint8Array(span.events);
         skip[index] = 1;
         continue;
       }
-      const verdict = context.dedupe.check(
-        builder.appHash[row]!,
-        builder.idWords,
+      const low = payloadWords[row * 2]!;
+      const verdict = dedupe.check(
+        appHash[row]!,
+        idWords,
         row * 4,
-        builder.payloadWords[row * 2]!,
-        builder.payloadWords[row * 2 + 1]!,
+        low,
+        payloadWords[row * 2 + 1]!,
         receivedAt,
       );
       if (verdict === 'new') {
-        tally.add(app, receivedAt, 'stored');
-        if (this.#mayBeOld(row, receivedAt, context.dedupe.start)) this.late.push({ span, index });
+        stored.count(apps[row]!);
+        if (mayBeOld(flags[row]!, timestamp[row]!, idWords, row, receivedAt, dedupe.start))
+          this.late.push({ span, index });
         continue;
       }
-      tally.add(app, receivedAt, verdict === 'duplicate' ? 'duplicate' : 'quarantined');
+      const fate = verdict === 'duplicate' ? 'duplicate' : 'quarantined';
+      tally.add(builder.text.get(apps[row]!), receivedAt, fate, 1);
       if (verdict === 'collision') this.#buryCollision(span, index, row);
       skip ??= new Uint8Array(span.events);
       skip[index] = 1;
     }
+    stored.end();
     return skip;
-  }
-
-  /**
-   * An event created inside the window cannot have been received before it. One created earlier, or at a time that
-   * nobody can tell, can. Ids made of a place in the log are new by construction.
-   */
-  #mayBeOld(row: number, receivedAt: number, windowStart: number): boolean {
-    const flags = this.builder.flags[row]!;
-    if ((flags & rowFlag.hasEventId) === 0) return false;
-    const created =
-      (flags & rowFlag.hasTimestamp) === 0
-        ? uuidTime(this.builder.idWords, row)
-        : this.builder.timestamp[row]!;
-    return created < windowStart + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS;
   }
 
   #leaveOut(span: Span, skip: Uint8Array): void {
@@ -219,6 +215,49 @@ export class Batch {
     this.builder.truncate(span.firstRow);
     this.builder.add(recordInput(span.record, span.meta), skip);
     span.rows = this.builder.rows - span.firstRow;
+  }
+}
+
+/**
+ * An event created inside the window cannot have been received before it. One created earlier, or at a time that nobody
+ * can tell, can. Ids made of a place in the log are new by construction.
+ */
+function mayBeOld(
+  flags: number,
+  timestamp: number,
+  idWords: Uint32Array,
+  row: number,
+  receivedAt: number,
+  windowStart: number,
+): boolean {
+  if ((flags & rowFlag.hasEventId) === 0) return false;
+  const created = (flags & rowFlag.hasTimestamp) === 0 ? uuidTime(idWords, row) : timestamp;
+  return created < windowStart + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS;
+}
+
+/** Counts runs of equal texts, so that each run is told once. */
+class RunCounter {
+  readonly #tell: (text: number, count: number) => void;
+  #text = 0;
+  #count = 0;
+
+  constructor(tell: (text: number, count: number) => void) {
+    this.#tell = tell;
+  }
+
+  count(text: number): void {
+    if (text === this.#text) {
+      this.#count++;
+      return;
+    }
+    this.end();
+    this.#text = text;
+    this.#count = 1;
+  }
+
+  end(): void {
+    if (this.#count > 0) this.#tell(this.#text, this.#count);
+    this.#count = 0;
   }
 }
 

@@ -16,7 +16,7 @@ export interface TallyRow {
 }
 
 export interface Tally {
-  add(app: string, receivedAt: number, fate: Fate): void;
+  add(app: string, receivedAt: number, fate: Fate, count: number): void;
   /** One event that was taken for stored met another fate. */
   move(app: string, receivedAt: number, to: Fate): void;
   rows(): TallyRow[];
@@ -43,8 +43,8 @@ export function createTally(): Tally {
 
   const rows = () => [...byApp.values()].flatMap((minutes) => [...minutes.values()]);
   return {
-    add(app, receivedAt, fate) {
-      rowOf(app, receivedAt)[fate]++;
+    add(app, receivedAt, fate, count) {
+      rowOf(app, receivedAt)[fate] += count;
     },
     move(app, receivedAt, to) {
       const row = rowOf(app, receivedAt);

@@ -37,6 +37,7 @@ export interface WriterOptions {
 
 /** A mark is renewed before it gets so old that an insert's lease could outlive it. */
 const MARK_LEASES = 2;
+const BUCKET_MS = BUCKET_SECONDS * 1000;
 
 export class Writer {
   readonly #options: WriterOptions;
@@ -121,18 +122,21 @@ export class Writer {
 }
 
 function touchedBuckets({ text, builder, rows }: Block): { app: string; bucket: number; key: string }[] {
-  const found = new Map<string, { app: string; bucket: number; key: string }>();
-  let lastApp = -1;
-  let lastBucket = -1;
+  const apps = text.app_id.values;
+  const { ids } = text.app_id;
+  const { timestamp } = builder;
+  // One number for app and bucket: a number is a much cheaper key than a text.
+  const found = new Set<number>();
+  let last = -1;
   for (let row = 0; row < rows; row++) {
-    const bucket = Math.floor(builder.timestamp[row]! / (BUCKET_SECONDS * 1000)) * BUCKET_SECONDS;
-    const id = text.app_id.ids[row]!;
-    if (bucket === lastBucket && id === lastApp) continue;
-    lastBucket = bucket;
-    lastApp = id;
-    const app = text.app_id.values[id]!;
-    const key = `${bucket} ${app}`;
-    if (!found.has(key)) found.set(key, { app, bucket, key });
+    const key = Math.floor(timestamp[row]! / BUCKET_MS) * apps.length + ids[row]!;
+    if (key === last) continue;
+    last = key;
+    found.add(key);
   }
-  return [...found.values()];
+  return Array.from(found, (key) => {
+    const bucket = Math.floor(key / apps.length) * BUCKET_SECONDS;
+    const app = apps[key % apps.length]!;
+    return { app, bucket, key: `${bucket} ${app}` };
+  });
 }

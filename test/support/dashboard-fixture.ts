@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -45,8 +45,9 @@ const ZERO = {
 
 interface State {
   scenario: Scenario;
-  first: Record<string, unknown>[];
   refusing: boolean;
+  requests: string[];
+  subscriptions: unknown[];
 }
 
 function matchesEvent(event: Record<string, unknown>, query: URLSearchParams): boolean {
@@ -60,7 +61,7 @@ function matchesEvent(event: Record<string, unknown>, query: URLSearchParams): b
 }
 
 function listEvents(state: State, query: URLSearchParams): unknown {
-  if (state.scenario === 'empty') return { data: state.first, next_cursor: null };
+  if (state.scenario === 'empty') return { data: [], next_cursor: null };
   const limit = Number(query.get('limit') ?? 50);
   const start = Number(query.get('cursor') ?? 0);
   const now = Date.now();
@@ -125,104 +126,123 @@ async function sendFile(folder: string, pathname: string, response: ServerRespon
 }
 
 const API_PATH = /^\/(api|v1|metrics|health)(\/|$)/;
+const PROBLEM = 'application/problem+json';
+const BROKEN = {
+  type: 'about:blank',
+  title: 'Service Unavailable',
+  status: 503,
+  detail: 'ClickHouse does not answer.',
+  code: 'store_unavailable',
+  request_id: 'req-1',
+};
 
-export async function startDashboardFixture(
+function handleRequest(
   folder: string,
-  scenario: Scenario = 'full',
-): Promise<DashboardFixture> {
-  const state: State = { scenario, first: [], refusing: false };
-  const requests: string[] = [];
-  const subscriptions: unknown[] = [];
-  const wantsEvents = new Set<WebSocket>();
-
-  function handle(request: IncomingMessage, response: ServerResponse): void {
-    const url = new URL(request.url ?? '/', 'http://fixture');
-    if (!API_PATH.test(url.pathname)) {
-      void sendFile(folder, url.pathname, response);
-      return;
-    }
-    requests.push(url.pathname + url.search);
-    if (state.scenario === 'error') {
-      const problem = {
-        type: 'about:blank',
-        title: 'Service Unavailable',
-        status: 503,
-        detail: 'ClickHouse does not answer.',
-        code: 'store_unavailable',
-        request_id: 'req-1',
-      };
-      sendJson(response, 503, problem, 'application/problem+json');
-      return;
-    }
-    const body = answer(state, url);
-    if (body === undefined)
-      sendJson(
-        response,
-        404,
-        { title: 'Not found', status: 404, code: 'not_found' },
-        'application/problem+json',
-      );
-    else sendJson(response, 200, body);
+  state: State,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const url = new URL(request.url ?? '/', 'http://fixture');
+  if (!API_PATH.test(url.pathname)) {
+    void sendFile(folder, url.pathname, response);
+    return;
   }
+  state.requests.push(url.pathname + url.search);
+  if (state.scenario === 'error') {
+    sendJson(response, 503, BROKEN, PROBLEM);
+    return;
+  }
+  const body = answer(state, url);
+  if (body === undefined) {
+    sendJson(response, 404, { title: 'Not found', status: 404, code: 'not_found' }, PROBLEM);
+  } else sendJson(response, 200, body);
+}
 
-  const server = createServer(handle);
+interface LiveLine {
+  pushEvent(event: Record<string, unknown>): void;
+  count(): number;
+  drop(): void;
+  stop(): void;
+}
+
+/** Pushes figures each second, and three events with them where there are any. */
+function startLiveLine(server: Server, state: State): LiveLine {
+  const wantsEvents = new Set<WebSocket>();
   const sockets = new WebSocketServer({ server, path: '/ws', verifyClient: () => !state.refusing });
-  sockets.on('connection', (socket) => {
-    pushMetrics(socket);
-    socket.on('message', (data) => {
-      const { payload } = JSON.parse(String(data)) as { payload: { events: boolean } };
-      subscriptions.push(payload);
-      if (payload.events) wantsEvents.add(socket);
-      else wantsEvents.delete(socket);
-      socket.send(JSON.stringify({ type: 'subscribed' }));
-    });
-    socket.on('close', () => wantsEvents.delete(socket));
-  });
+  let sent = 0;
 
   function pushMetrics(socket: WebSocket): void {
     const now = Date.now();
-    const isEmpty = state.scenario === 'empty' && state.first.length === 0;
-    const payload = { ...(isEmpty ? ZERO : realtimeAt(now)), time: new Date(now).toISOString() };
+    const figures = state.scenario === 'empty' ? ZERO : realtimeAt(now);
+    const payload = { ...figures, time: new Date(now).toISOString() };
     socket.send(JSON.stringify({ type: 'realtime_metrics', payload }));
   }
   function pushEvent(event: Record<string, unknown>): void {
     for (const socket of wantsEvents)
       socket.send(JSON.stringify({ type: 'analytics_event', payload: event }));
   }
-  let sent = 0;
+  sockets.on('connection', (socket) => {
+    pushMetrics(socket);
+    socket.on('message', (data) => {
+      const { payload } = JSON.parse(String(data)) as { payload: { events: boolean } };
+      state.subscriptions.push(payload);
+      if (payload.events) wantsEvents.add(socket);
+      else wantsEvents.delete(socket);
+      socket.send(JSON.stringify({ type: 'subscribed' }));
+    });
+    socket.on('close', () => wantsEvents.delete(socket));
+  });
   const timer = setInterval(() => {
     for (const socket of sockets.clients) pushMetrics(socket);
+    if (state.scenario === 'empty' || state.scenario === 'error') return;
     sent += 3;
-    if (state.scenario !== 'empty' && state.scenario !== 'error') {
-      for (let n = 0; n < 3; n += 1) pushEvent(eventAt(Date.now(), -sent - n));
-    }
+    for (let n = 0; n < 3; n += 1) pushEvent(eventAt(Date.now(), -sent - n));
   }, 1_000);
+  const drop = (): void => {
+    for (const socket of sockets.clients) socket.terminate();
+  };
+  return {
+    pushEvent,
+    count: () => sockets.clients.size,
+    drop,
+    stop() {
+      clearInterval(timer);
+      drop();
+      sockets.close();
+    },
+  };
+}
 
+/** @param folder the built dashboard */
+export async function startDashboardFixture(
+  folder: string,
+  scenario: Scenario = 'full',
+): Promise<DashboardFixture> {
+  const state: State = { scenario, refusing: false, requests: [], subscriptions: [] };
+  const server = createServer((request, response) => handleRequest(folder, state, request, response));
+  const line = startLiveLine(server, state);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    subscriptions,
-    setScenario: (next) => {
+    requests: state.requests,
+    subscriptions: state.subscriptions,
+    setScenario(next) {
       state.scenario = next;
-      state.first = [];
     },
     emit(event) {
       if (state.scenario === 'empty') state.scenario = 'full';
-      pushEvent(event);
+      line.pushEvent(event);
     },
     dropSockets(refuse) {
       state.refusing = refuse;
-      for (const socket of sockets.clients) socket.terminate();
+      line.drop();
     },
-    acceptSockets: () => {
+    acceptSockets() {
       state.refusing = false;
     },
-    sockets: () => sockets.clients.size,
+    sockets: line.count,
     async stop() {
-      clearInterval(timer);
-      for (const socket of sockets.clients) socket.terminate();
-      sockets.close();
+      line.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -7,8 +7,8 @@ import { age, eventTime, exactTime } from '../format/time.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
-import { Scroller } from '../ui/scroller.tsx';
 import { RankedList } from '../ui/ranked-list.tsx';
+import { Scroller } from '../ui/scroller.tsx';
 
 const SHOWN_MAX = 20;
 

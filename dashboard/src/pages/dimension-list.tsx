@@ -11,7 +11,7 @@ import { useFilters, usePage } from '../state/page.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
-import { RankedList } from '../ui/ranked-list.tsx';
+import { RankedList, type RankedRow } from '../ui/ranked-list.tsx';
 import { videoPath } from './routes.ts';
 
 export interface Dimension {
@@ -127,6 +127,21 @@ interface RowsProps {
   total: number | null;
 }
 
+function rowLabel(dimension: Dimension, id: string, titleOf: (id: string) => string): string {
+  if (id === '') return dimension.none;
+  if (dimension.field === 'video_id') return titleOf(id);
+  return dimension.field === 'country' ? countryName(id) : id;
+}
+
+function OpenVideo({ row, place }: { row: RankedRow; place: URLSearchParams }) {
+  const query = sharedQuery(place, false);
+  return (
+    <Link path={videoPath(row.id)} query={query} class="row-link" label={`Open ${row.label}`}>
+      <Icon name="arrow" size={14} />
+    </Link>
+  );
+}
+
 function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
   const { range, app, asked, query: place } = usePage();
   const page = useFilters();
@@ -154,15 +169,7 @@ function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
   const look = LOOKS[metric];
   const rows = answered.map((series) => {
     const id = series.group[field] ?? '';
-    const label =
-      id === ''
-        ? dimension.none
-        : field === 'video_id'
-          ? titleOf(id)
-          : field === 'country'
-            ? countryName(id)
-            : id;
-    return { id, label, value: series.total ?? 0 };
+    return { id, label: rowLabel(dimension, id, titleOf), value: series.total ?? 0 };
   });
   return (
     <States
@@ -189,20 +196,9 @@ function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
         isCut={query.data?.truncated === true}
         picked={picked}
         onPick={(row) => page.setFilters(toggleFilter(page.filters, { field, op: 'eq', value: row.id }))}
-        {...(field !== 'video_id'
-          ? {}
-          : {
-              linkOf: (row) => (
-                <Link
-                  path={videoPath(row.id)}
-                  query={sharedQuery(place, false)}
-                  class="row-link"
-                  label={`Open ${row.label}`}
-                >
-                  <Icon name="arrow" size={14} />
-                </Link>
-              ),
-            })}
+        {...(field === 'video_id'
+          ? { linkOf: (row: RankedRow) => <OpenVideo row={row} place={place} /> }
+          : {})}
       />
     </States>
   );

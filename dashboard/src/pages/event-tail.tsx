@@ -7,8 +7,8 @@ import { ServicesContext } from '../state/services.ts';
 import { EventRow } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
-import { Scroller } from '../ui/scroller.tsx';
 import { Panel } from '../ui/panel.tsx';
+import { Scroller } from '../ui/scroller.tsx';
 
 const KEPT_MAX = 200;
 const FIRST_ROWS = 30;
@@ -110,24 +110,26 @@ export function EventTail() {
         </>
       }
     >
-      <Scroller class="tail" label="Latest events"><ol>
-        {shown.map((event) => (
-          <EventRow key={event.event_id} event={event} />
-        ))}
-        {shown.length === 0 && (
-          <li class="state">
-            <p>
-              <b>{events.length === 0 ? 'Quiet' : 'No match among the latest events'}</b>
-              <br />
-              <span class="muted">
-                {events.length === 0
-                  ? 'Events show up here within a second of their arrival.'
-                  : `${events.length} events do not have these words.`}
-              </span>
-            </p>
-          </li>
-        )}
-      </ol></Scroller>
+      <Scroller class="tail" label="Latest events">
+        <ol>
+          {shown.map((event) => (
+            <EventRow key={event.event_id} event={event} />
+          ))}
+          {shown.length === 0 && (
+            <li class="state">
+              <p>
+                <b>{events.length === 0 ? 'Quiet' : 'No match among the latest events'}</b>
+                <br />
+                <span class="muted">
+                  {events.length === 0
+                    ? 'Events show up here within a second of their arrival.'
+                    : `${events.length} events do not have these words.`}
+                </span>
+              </p>
+            </li>
+          )}
+        </ol>
+      </Scroller>
       <p class="panel-note">
         {events.length >= KEPT_MAX ? `The latest ${KEPT_MAX}; at` : 'At'} high rates a sample.{' '}
         <Link path="/event-log" query={sharedQuery(query)} class="link">

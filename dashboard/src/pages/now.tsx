@@ -81,6 +81,7 @@ const LOOKS: readonly LiveLook[] = [
 ];
 
 const ALERT_ERROR_RATE = 0.01;
+const ZOOM_MS_MIN = 300_000;
 
 /** The last 30 minutes of one figure. */
 function liveInput(look: LiveLook, points: readonly (RealtimePoint | null)[]): ChartInput {
@@ -115,16 +116,13 @@ export function NowPage() {
   const asked = page.query.get('metric');
   const look = LOOKS.find((candidate) => candidate.id === asked) ?? LOOKS[0]!;
   const input = useMemo(() => liveInput(look, points), [look, points]);
-  const isAlarming = (metrics?.error_rate ?? 0) > ALERT_ERROR_RATE;
 
   function zoom(from: number, to: number): void {
     const query = sharedQuery(page.query);
     query.delete('range');
-    for (const [name, value] of Object.entries(
-      spellRange(new Date(from), new Date(Math.max(to, from + 300_000))),
-    )) {
-      query.set(name, value);
-    }
+    const span = spellRange(new Date(from), new Date(Math.max(to, from + ZOOM_MS_MIN)));
+    query.set('from', span.from);
+    query.set('to', span.to);
     location.go('/overview', query);
   }
 
@@ -132,25 +130,7 @@ export function NowPage() {
     <>
       <PageHead title="Now" caption="The last 60 seconds, by the second" hasFilters={false} />
       <section class="panel panel-wide" aria-label="Live figures and chart">
-        <fieldset class="figures figures-live" aria-label="Live figures">
-          {LOOKS.map((one) => (
-            <Figure
-              key={one.id}
-              label={one.label}
-              help={one.help}
-              value={metrics?.[one.id] ?? null}
-              short={one.short}
-              full={one.full}
-              color={one.color}
-              spark={points.map((point) => (Number.isNaN(point[one.id]) ? null : point[one.id]))}
-              isLoading={metrics === null && first.error === null}
-              isPicked={one.id === look.id}
-              onPick={() => location.change({ metric: one.id === LOOKS[0]!.id ? null : one.id }, 'replace')}
-            >
-              {one.id === 'error_rate' && isAlarming && <span class="figure-alert">Over 1 %</span>}
-            </Figure>
-          ))}
-        </fieldset>
+        <LiveFigures metrics={metrics} points={points} picked={look} isLoading={first.loading} />
         <States
           query={history}
           skeleton={<div class="skeleton chart-skeleton" />}
@@ -171,5 +151,39 @@ export function NowPage() {
         <LiveTitles />
       </div>
     </>
+  );
+}
+
+interface LiveFiguresProps {
+  metrics: Realtime | null;
+  points: readonly RealtimePoint[];
+  picked: LiveLook;
+  isLoading: boolean;
+}
+
+/** The five figures of this moment; each is a button that puts its last 30 minutes into the chart. */
+function LiveFigures({ metrics, points, picked, isLoading }: LiveFiguresProps) {
+  const { location } = useContext(ServicesContext);
+  const isAlarming = (metrics?.error_rate ?? 0) > ALERT_ERROR_RATE;
+  return (
+    <fieldset class="figures figures-live" aria-label="Live figures">
+      {LOOKS.map((one) => (
+        <Figure
+          key={one.id}
+          label={one.label}
+          help={one.help}
+          value={metrics?.[one.id] ?? null}
+          short={one.short}
+          full={one.full}
+          color={one.color}
+          spark={points.map((point) => (Number.isNaN(point[one.id]) ? null : point[one.id]))}
+          isLoading={metrics === null && isLoading}
+          isPicked={one.id === picked.id}
+          onPick={() => location.change({ metric: one.id === LOOKS[0]!.id ? null : one.id }, 'replace')}
+        >
+          {one.id === 'error_rate' && isAlarming && <span class="figure-alert">Over 1 %</span>}
+        </Figure>
+      ))}
+    </fieldset>
   );
 }

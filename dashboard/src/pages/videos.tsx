@@ -80,6 +80,46 @@ function isMetric(text: string | null): text is Metric {
   return COLUMNS.some((metric) => metric === text);
 }
 
+function hasWords(row: Row, text: string): boolean {
+  const { video, id } = row;
+  const name = [video?.title, id, video?.series, ...(video?.tags ?? [])].join(' ').toLowerCase();
+  return text
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => name.includes(word));
+}
+
+interface ToolsProps {
+  text: string;
+  onText: (text: string) => void;
+  rows: readonly Row[];
+  caption: string;
+}
+
+function Tools({ text, onText, rows, caption }: ToolsProps) {
+  function save(): void {
+    const head = ['video_id', 'title', ...COLUMNS];
+    const body = rows.map((row) => [row.id, row.video?.title ?? '', ...row.values]);
+    const csv = new Blob([spellCsv([head, ...body])], { type: 'text/csv' });
+    saveFile(fileName(`videos ${caption}`, 'csv'), csv);
+  }
+  return (
+    <>
+      <input
+        class="input input-small"
+        type="search"
+        aria-label="Find among these titles"
+        placeholder="Find a title"
+        value={text}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
+      <button type="button" class="icon-button" aria-label="Save as CSV" title="Save as CSV" onClick={save}>
+        <Icon name="download" />
+      </button>
+    </>
+  );
+}
+
 /** All titles that were watched, side by side. */
 export function VideosPage() {
   const { location } = useContext(ServicesContext);
@@ -90,20 +130,7 @@ export function VideosPage() {
   const asked = page.query.get('sort');
   const sort: Metric = isMetric(asked) ? asked : 'views';
   const { leader, rows, isCut } = useRows(sort, limit);
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = rows.filter((row) => {
-    const name = `${row.video?.title ?? ''} ${row.id} ${row.video?.series ?? ''} ${row.video?.tags?.join(' ') ?? ''}`;
-    return words.every((word) => name.toLowerCase().includes(word));
-  });
-
-  function save(): void {
-    const head = ['video_id', 'title', ...COLUMNS];
-    const body = shown.map((row) => [row.id, row.video?.title ?? '', ...row.values]);
-    saveFile(
-      fileName(`videos ${page.caption}`, 'csv'),
-      new Blob([spellCsv([head, ...body])], { type: 'text/csv' }),
-    );
-  }
+  const shown = rows.filter((row) => hasWords(row, text));
 
   return (
     <>
@@ -111,27 +138,7 @@ export function VideosPage() {
       <Panel
         title="Titles"
         class="panel-wide"
-        tools={
-          <>
-            <input
-              class="input input-small"
-              type="search"
-              aria-label="Find among these titles"
-              placeholder="Find a title"
-              value={text}
-              onInput={(event) => setText(event.currentTarget.value)}
-            />
-            <button
-              type="button"
-              class="icon-button"
-              aria-label="Save as CSV"
-              title="Save as CSV"
-              onClick={save}
-            >
-              <Icon name="download" />
-            </button>
-          </>
-        }
+        tools={<Tools text={text} onText={setText} rows={shown} caption={page.caption} />}
       >
         <States
           query={leader}

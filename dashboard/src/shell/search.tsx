@@ -27,6 +27,31 @@ function withFilter(query: URLSearchParams, filter: string): URLSearchParams {
   return next;
 }
 
+/** Whatever was typed may be an id of something. */
+function guessIds(id: string, query: URLSearchParams): Hit[] {
+  if (id === '' || id.includes(' ')) return [];
+  const events = (field: string, label: string, hint: string): Hit => ({
+    id: `as-${field}`,
+    icon: 'events',
+    label,
+    hint,
+    path: '/event-log',
+    query: withFilter(query, `${field}:eq:${id}`),
+  });
+  return [
+    {
+      id: 'as-video',
+      icon: 'videos',
+      label: `Open the video with id ${id}`,
+      hint: 'Video',
+      path: videoPath(id),
+      query: sharedQuery(query),
+    },
+    events('user_id', `Events of the user ${id}`, 'User'),
+    events('session_id', `Events of the session ${id}`, 'Session'),
+  ];
+}
+
 /** Finds pages and titles by their words; whatever else was typed may be an id. */
 function findHits(text: string, videos: readonly Video[], query: URLSearchParams): Hit[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -57,36 +82,7 @@ function findHits(text: string, videos: readonly Video[], query: URLSearchParams
         query: shared,
       };
     });
-  const id = text.trim();
-  const guesses: Hit[] =
-    id === '' || id.includes(' ')
-      ? []
-      : [
-          {
-            id: 'as-video',
-            icon: 'videos',
-            label: `Open the video with id ${id}`,
-            hint: 'Video',
-            path: videoPath(id),
-            query: shared,
-          },
-          {
-            id: 'as-user',
-            icon: 'events',
-            label: `Events of the user ${id}`,
-            hint: 'User',
-            path: '/event-log',
-            query: withFilter(query, `user_id:eq:${id}`),
-          },
-          {
-            id: 'as-session',
-            icon: 'events',
-            label: `Events of the session ${id}`,
-            hint: 'Session',
-            path: '/event-log',
-            query: withFilter(query, `session_id:eq:${id}`),
-          },
-        ];
+  const guesses = guessIds(text.trim(), query);
   return [...pages, ...titles.slice(0, HITS_MAX - guesses.length), ...guesses];
 }
 
@@ -140,26 +136,41 @@ export function SearchDialog({ onClose }: { onClose: () => void }) {
         />
         <kbd>Esc</kbd>
       </div>
-      <ul id="hits" role="listbox" aria-label="Found" class="hits">
-        {hits.map((hit, index) => (
-          <li
-            key={hit.id}
-            id={`hit-${index}`}
-            role="option"
-            aria-selected={index === chosen}
-            onPointerMove={() => setAt(index)}
-            onClick={() => open(hit)}
-          >
-            <Icon name={hit.icon} />
-            <span class="cut">{hit.label}</span>
-            <span class="muted">{hit.hint}</span>
-          </li>
-        ))}
-        {hits.length === 0 && <li class="state small">Nothing has all of these words.</li>}
-      </ul>
+      <Hits hits={hits} chosen={chosen} onChoose={setAt} onOpen={open} />
       {data?.next_cursor != null && (
         <p class="panel-note">The first {CATALOGUE_MAX} titles are searched; a title’s id always opens it.</p>
       )}
     </Dialog>
+  );
+}
+
+interface HitsProps {
+  hits: readonly Hit[];
+  chosen: number;
+  onChoose: (index: number) => void;
+  onOpen: (hit: Hit) => void;
+}
+
+function Hits({ hits, chosen, onChoose, onOpen }: HitsProps) {
+  return (
+    <div id="hits" role="listbox" aria-label="Found" class="hits">
+      {hits.map((hit, index) => (
+        <button
+          key={hit.id}
+          id={`hit-${index}`}
+          type="button"
+          role="option"
+          tabIndex={-1}
+          aria-selected={index === chosen}
+          onPointerMove={() => onChoose(index)}
+          onClick={() => onOpen(hit)}
+        >
+          <Icon name={hit.icon} />
+          <span class="cut">{hit.label}</span>
+          <span class="muted">{hit.hint}</span>
+        </button>
+      ))}
+      {hits.length === 0 && <p class="state small">Nothing has all of these words.</p>}
+    </div>
   );
 }

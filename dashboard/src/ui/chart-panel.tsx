@@ -8,8 +8,8 @@ import { fileName, saveFile } from '../format/csv.ts';
 import { spellRange } from '../state/range.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Icon } from './icon.tsx';
-import { Scroller } from './scroller.tsx';
 import { Popover } from './popover.tsx';
+import { Scroller } from './scroller.tsx';
 
 interface Props {
   input: ChartInput;

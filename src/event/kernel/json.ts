@@ -172,6 +172,14 @@ export class JsonText {
   }
 }
 
+/** The text of an object with these members behind its own. */
+export function appendMembers(text: JsonText, object: JsonNode, members: readonly JsonMember[]): string {
+  const own = text.slice(object.start, object.end);
+  if (members.length === 0) return own;
+  const more = joinMembers(text, members).slice(1);
+  return own.slice(0, -1) + (object.members.length > 0 ? ',' : '') + more;
+}
+
 /** The text of an object made of these members, each as it was written. */
 export function joinMembers(text: JsonText, members: Iterable<JsonMember>): string {
   const parts: string[] = [];

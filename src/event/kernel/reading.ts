@@ -10,7 +10,7 @@ import {
 } from '../event.ts';
 import { readInstant } from './body.ts';
 import { type ContextTexts, readContextTexts } from './context.ts';
-import { findMember, type JsonMember, type JsonNode, type JsonText, joinMembers } from './json.ts';
+import { appendMembers, findMember, type JsonMember, type JsonNode, type JsonText, joinMembers } from './json.ts';
 
 /** Keys of `properties` that are measures, and those that are true or not. */
 export const measureKeys = ['watch_ms', 'duration_ms', 'duration', 'bitrate', 'bitrate_kbps'] as const;
@@ -233,8 +233,7 @@ function readProperties(text: JsonText, sorted: Sorted): { json: string; members
   const own = node?.members ?? [];
   const moved = sorted.strangers.filter((member) => findMember(own, member.key) === undefined);
   const members = [...own, ...moved];
-  const asSent = node !== undefined && moved.length === 0;
-  const json = asSent ? text.slice(node.start, node.end) : joinMembers(text, members);
+  const json = node === undefined ? joinMembers(text, moved) : appendMembers(text, node, moved);
   checkObject('properties', {
     bytes: Buffer.byteLength(json),
     depth: members.reduce((depth, member) => Math.max(depth, member.value.depth + 1), 1),
@@ -251,8 +250,19 @@ function readContext(
   if (node.kind !== 'object') throw new RefusedError('invalid_context', 'context is not an object.');
   checkObject('context', { bytes: node.end - node.start, depth: node.depth, keys: node.keys });
   const members = node.members.filter((member) => member.key !== 'ip');
-  const asSent = members.length === node.members.length;
-  return { json: oneLine(asSent ? text.slice(node.start, node.end) : joinMembers(text, members)), members };
+  return { json: oneLine(withoutAddress(text, node, members)), members };
+}
+
+/** The text of context without `ip`: one is cut out together with the comma in front of it, or behind the first. */
+function withoutAddress(text: JsonText, context: JsonNode, kept: readonly JsonMember[]): string {
+  const { members } = context;
+  if (members.length === kept.length) return text.slice(context.start, context.end);
+  if (members.length > kept.length + 1) return joinMembers(text, kept);
+  const i = members.findIndex((member) => !kept.includes(member));
+  const [before, address, after] = [members[i - 1], members[i]!, members[i + 1]];
+  const from = before === undefined ? address.start : before.value.end;
+  const to = before === undefined && after !== undefined ? after.start : address.value.end;
+  return text.slice(context.start, from) + text.slice(to, context.end);
 }
 
 /** A number that can be a measure: finite and not negative. NaN when it is not, or not there. */

@@ -333,12 +333,18 @@ export class WasmBlockBuilder implements BlockBuilder {
     this.#exports.putFound(index);
   }
 
-  /** Gives rows without an id the one that follows from their place in the log. */
+  /** Gives ids to rows whose events have none, or one that is no UUID. */
   #makeIds(record: EventRecord, firstRow: number): void {
+    if (this.#exports.rowsWithoutId() === 0) return;
     const { flags, idWords, index } = this.#memory.views;
+    const odd = this.#exports.F_ODD_ID.value;
     for (let row = firstRow; row < this.rows; row++) {
-      if ((flags[row]! & rowFlag.hasEventId) !== 0) continue;
-      const id = coordinateEventId(this.#topic, record.partition, record.offset, index[row]!);
+      const isOdd = (flags[row]! & odd) !== 0;
+      if (!isOdd && (flags[row]! & rowFlag.hasEventId) !== 0) continue;
+      const id = isOdd
+        ? readEventId(this.#instance.text(idWords[row * 4]!, idWords[row * 4 + 1]!))
+        : coordinateEventId(this.#topic, record.partition, record.offset, index[row]!);
+      flags[row] = flags[row]! & ~odd;
       const words = new DataView(id.buffer, id.byteOffset, 16);
       for (let i = 0; i < 4; i++) idWords[row * 4 + i] = words.getUint32(i * 4);
     }

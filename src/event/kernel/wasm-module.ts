@@ -38,7 +38,9 @@ export interface KernelExports {
   rowCount(): number;
   cutRows(row: number): void;
   useRows(rowsMax: number): void;
+  readonly F_ODD_ID: Status;
   setApp(at: number, length: number): void;
+  rowsWithoutId(): number;
   arraysAt(): number;
   stringsAt(): number;
   useTexts(
@@ -71,8 +73,11 @@ export interface KernelExports {
 /** Bytes behind every region that loads and stores of 16 and 32 bytes may touch. */
 const slackBytes = 64;
 const pageBytes = 65_536;
-/** One decoded text for each identifier, and one for each key that means something: 64 of 2 KB at the most. */
-const scratchBytes = 160 * 1024;
+/**
+ * One decoded text for each identifier and for each key that means something, 64 of 2 KB at the most; and properties
+ * and context, of 32 KB, once more.
+ */
+const scratchBytes = 256 * 1024;
 
 /** A part of the memory. It moves when it grows; `at` is always where it is now. */
 export interface Region {

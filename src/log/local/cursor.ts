@@ -44,6 +44,13 @@ export class Cursor {
   /** The next records, about `maxBytes` of them and at least one; [] at the end of the partition. */
   async read(maxBytes: number): Promise<LogRecord[]> {
     while (this.#offset < this.#partition.end) {
+      const recent = this.#partition.recent.read(this.#offset, maxBytes);
+      if (recent.length > 0) {
+        this.#offset += recent.length;
+        // Wherever this stood in the files, it is elsewhere now.
+        await this.#leave();
+        return recent;
+      }
       this.#place ??= await this.#enter();
       const place = this.#place;
       if (place && place.position >= place.segment.bytes) await this.#nextSegment(place);

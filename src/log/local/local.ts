@@ -31,6 +31,8 @@ export interface LocalLogOptions {
   readonly retentionMs?: number;
   /** Per partition: above it the oldest segments go; when a group has not read them, nothing is taken. Default: none. */
   readonly retentionBytes?: number;
+  /** Values of the last records that stay in memory for readers that keep up, per partition; default 32 MiB. */
+  readonly recentBytesMax?: number;
   /** Below this much free disk space nothing is taken; default 256 MiB. */
   readonly minFreeBytes?: number;
   readonly files?: LogFiles;
@@ -120,6 +122,7 @@ function applyDefaults(options: LocalLogOptions): Resolved {
     segmentBytes: options.segmentBytes ?? 64 * 1024 * 1024,
     retentionMs: options.retentionMs ?? Number.POSITIVE_INFINITY,
     retentionBytes: options.retentionBytes ?? Number.POSITIVE_INFINITY,
+    recentBytesMax: options.recentBytesMax ?? 32 * 1024 * 1024,
     minFreeBytes: options.minFreeBytes ?? 256 * 1024 * 1024,
     files: options.files ?? nodeFiles,
     now: options.now ?? Date.now,
@@ -145,7 +148,8 @@ async function openCommits(settings: Resolved, topic: string, partitions: number
 
 async function openShard(settings: Resolved, commits: Commits, topic: string, id: number): Promise<Shard> {
   const { files, segmentBytes, retentionMs, retentionBytes, now, onError, onTornTail } = settings;
-  const place = { topic, id, folder: `${settings.dir}/${topic}/${id}`, endAtLeast: commits.most(id) };
+  const folder = `${settings.dir}/${topic}/${id}`;
+  const place = { topic, id, folder, endAtLeast: commits.most(id), recentBytesMax: settings.recentBytesMax };
   const { partition, fd } = await openPartition(files, place, { onTornTail, onLoss: onError });
   const floor = () => commits.floor(id);
   const retention = new Retention({ files, partition, retentionMs, retentionBytes, now, floor, onError });

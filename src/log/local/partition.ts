@@ -1,4 +1,6 @@
+import type { NewRecord } from '../log.ts';
 import type { LogFiles } from './files.ts';
+import { Recent } from './recent.ts';
 import {
   findFrame,
   readSegments,
@@ -20,12 +22,15 @@ export class Partition {
   end: number;
   /** Durable bytes in all segments. */
   bytes: number;
+  /** What was appended last, for readers that keep up. */
+  readonly recent: Recent;
   readonly #waiting = new Set<() => void>();
 
-  constructor(topic: string, id: number, folder: string, segments: Segment[], end: number) {
-    this.topic = topic;
-    this.id = id;
-    this.folder = folder;
+  constructor(place: PartitionPlace, segments: Segment[], end: number) {
+    this.topic = place.topic;
+    this.id = place.id;
+    this.folder = place.folder;
+    this.recent = new Recent(place.recentBytesMax);
     this.segments = segments;
     this.end = end;
     this.bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
@@ -65,10 +70,11 @@ export class Partition {
   }
 
   /** These records and bytes at the end of the active segment are durable now. */
-  advance(records: number, bytes: number): void {
+  advance(records: readonly NewRecord[], bytes: number): void {
     this.active.bytes += bytes;
     this.bytes += bytes;
-    this.end += records;
+    for (const { key, headers, value, timestamp } of records)
+      this.recent.push({ partition: this.id, offset: this.end++, key, headers, value, timestamp });
     for (const wake of this.#waiting) wake();
   }
 
@@ -118,6 +124,8 @@ export interface PartitionPlace {
   readonly folder: string;
   /** Some group committed this offset: nothing may be appended below it, or that group would never read it. */
   readonly endAtLeast: number;
+  /** What readers that keep up may take from memory. */
+  readonly recentBytesMax: number;
 }
 
 export interface OpenedPartition {
@@ -173,7 +181,7 @@ export async function openPartition(
     end = created.segment.base;
     fd = created.fd;
   }
-  return { partition: new Partition(place.topic, place.id, place.folder, segments, end), fd };
+  return { partition: new Partition(place, segments, end), fd };
 }
 
 function explainLoss(segment: Segment, end: number, place: PartitionPlace): Error {

@@ -148,7 +148,7 @@ export class PartitionWriter {
     for (let i = 0; i < records.length; i++) {
       segment.index?.note(end + i, segment.bytes + (encoded.positions[i] as number));
     }
-    partition.advance(records.length, encoded.bytes);
+    partition.advance(records, encoded.bytes);
   }
 
   async #roll(): Promise<void> {

@@ -60,7 +60,8 @@ interface ViewMeasure {
   readonly aggregate: Aggregate;
   /** Of a view. */
   readonly argument: string;
-  readonly where: string;
+  /** Views that are aggregated; a group exists with its other views too. */
+  readonly condition: string;
   /** The total is divided by this. */
   readonly divisor: number;
 }
@@ -138,16 +139,16 @@ const MEASURES: Readonly<Record<Metric, EventMeasure | ViewMeasure>> = {
     videoRollup('uniqCombined64MergeState(reach)'),
     false,
   ),
-  views: { of: 'views', aggregate: 'sum', argument: 'toUInt64(1)', where: '1', divisor: 1 },
+  views: { of: 'views', aggregate: 'sum', argument: 'toUInt64(1)', condition: '1', divisor: 1 },
   viewers: {
     of: 'views',
     aggregate: 'uniqCombined64',
     argument: 'viewer',
-    where: "viewer != ''",
+    condition: "viewer != ''",
     divisor: 1,
   },
-  watch_time_seconds: { of: 'views', aggregate: 'sum', argument: 'watch_ms', where: '1', divisor: 1000 },
-  completion_rate: { of: 'views', aggregate: 'avg', argument: 'toUInt8(completed)', where: '1', divisor: 1 },
+  watch_time_seconds: { of: 'views', aggregate: 'sum', argument: 'watch_ms', condition: '1', divisor: 1000 },
+  completion_rate: { of: 'views', aggregate: 'avg', argument: 'toUInt8(completed)', condition: '1', divisor: 1 },
 };
 
 export type { EventMeasure, ViewMeasure };

@@ -102,9 +102,8 @@ export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, va
     gapLimitMs: question.gapLimitMs,
   });
   return `
-SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}State(${measure.argument}) AS s
+SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}StateIf(${measure.argument}, ${measure.condition}) AS s
 FROM (${views})
-WHERE ${measure.where}
 GROUP BY ALL`;
 }
 

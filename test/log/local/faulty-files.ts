@@ -32,8 +32,10 @@ export async function makeFolder(): Promise<string> {
   return dir;
 }
 
+/** Nothing is kept in memory, so that every read is one of files. */
 export function openAt(dir: string, options: Partial<LocalLogOptions> = {}): Promise<LocalLog> {
-  return openLocalLog({ dir, topics: [{ name: TOPIC, partitions: 1 }], minFreeBytes: 0, ...options });
+  const topics = [{ name: TOPIC, partitions: 1 }];
+  return openLocalLog({ dir, topics, minFreeBytes: 0, recentBytesMax: 0, ...options });
 }
 
 export function appendText(log: LocalLog, ...values: string[]): Promise<void> {

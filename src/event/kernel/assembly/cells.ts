@@ -3,6 +3,9 @@ import { CELLS } from './schema';
 
 const TABLE = memory.data(CELLS * 8, 16);
 
+/** A flag for the host: the first two words of the id are the place and length of a text to make an id of. */
+export const F_ODD_ID: u32 = 1 << 31;
+
 export class Found {
   /** One bit per cell that has text. */
   static cells: u32 = 0;

@@ -1,7 +1,8 @@
 /** What properties and context say that has a column of its own. */
-import { cellLength, Found, hasCell, Scratch, setCell } from './cells';
+import { cellAt, cellLength, Found, hasCell, Scratch, setCell } from './cells';
 import {
   CANDIDATES,
+  C_CONTEXT,
   C_VIDEO_ID,
   ID_BYTES_MAX,
   K_BITRATE,
@@ -26,8 +27,9 @@ import {
   TEXT_BYTES_MAX,
   TEXT_KEYS,
 } from './schema';
-import { decode, Seen, skipSpace, stringEnd } from './text';
-import { colonEnd, numberEnd, numberValue, valueEnd } from './value';
+import { forgetStrangers, moveStrangers, noteOwnKey, strangerAt, strangerKeyLength, Strangers } from './strangers';
+import { copy, decode, Seen, skipSpace, stringEnd } from './text';
+import { colonEnd, numberValue, valueEnd } from './value';
 
 const TEXTS = memory.data(KEYS * 8, 16);
 const NUMBERS = memory.data(KEYS * 8, 16);
@@ -42,6 +44,8 @@ class Keys {
 export function forgetContent(): void {
   Keys.seen = 0;
   Keys.told = 0;
+  Address.to = 0;
+  forgetStrangers();
 }
 
 /** Takes note of a text. Longer ones would have to be cut, or are none: rare. Scratch memory is for one of each key. */
@@ -100,13 +104,14 @@ export function propertiesEnd(p: usize): usize {
   while (true) {
     const name = p + 1;
     if (load<u8>(p) != 0x22) return 0;
-    p = stringEnd(name);
-    if (p == 0) return 0;
+    const end = stringEnd(name);
+    if (end == 0) return 0;
     if (Seen.escape) Found.rare = true;
-    const key = propertyKey(name, <u32>(p - name));
-    p = colonEnd(p + 1);
+    const key = propertyKey(name, <u32>(end - name));
+    p = colonEnd(end + 1);
     if (p == 0) return 0;
     Seen.keys++;
+    noteOwnKey(name, <u32>(end - name));
     if (key < 0) p = valueEnd(p, 3);
     else {
       seeKey(key);
@@ -121,12 +126,53 @@ export function propertiesEnd(p: usize): usize {
   }
 }
 
+/** The address in context, which is not stored: what is to be cut out, with one comma. */
+class Address {
+  static from: usize = 0;
+  static to: usize = 0;
+  static isFirst: bool = false;
+}
+
+function noteAddress(start: usize, before: usize, end: usize): void {
+  if (Address.to != 0) Found.rare = true;
+  Address.isFirst = before == 0;
+  Address.from = before == 0 ? start : before;
+  Address.to = end;
+}
+
+/** Copies context without its address. */
+function cutAddress(): void {
+  if (Address.to == 0) return;
+  const start = cellAt(C_CONTEXT);
+  const end = start + cellLength(C_CONTEXT);
+  const to = Scratch.next;
+  copy(to, start, Address.from - start);
+  copy(to + (Address.from - start), Address.to, end - Address.to);
+  Scratch.next = to + (Address.from - start) + (end - Address.to);
+  setCell(C_CONTEXT, to, <u32>(Scratch.next - to));
+}
+
+/** A stranger counts as what properties would say. */
+function takeStrangers(): void {
+  for (let i: u32 = 0; i < Strangers.count; i++) {
+    const name = strangerAt(i) + 1;
+    const length = strangerKeyLength(i);
+    const key = propertyKey(name, length);
+    if (key < 0) continue;
+    seeKey(key);
+    takeProperty(key, colonEnd(name + length + 1));
+  }
+  moveStrangers();
+}
+
 /** Passes over context (parent < 0), or over an object in it that has keys with a meaning. */
 export function contextEnd(p: usize, parent: i32): usize {
   const level: u32 = parent < 0 ? 2 : 3;
   if (level > Seen.deepest) Seen.deepest = level;
   p = skipSpace(p + 1);
   if (load<u8>(p) == 0x7d) return p + 1;
+  // Where the member before ended.
+  let before: usize = 0;
   while (true) {
     const name = p + 1;
     if (load<u8>(p) != 0x22) return 0;
@@ -139,9 +185,8 @@ export function contextEnd(p: usize, parent: i32): usize {
     if (p == 0) return 0;
     Seen.keys++;
     if (key < 0) {
-      // An address is cut out of the text that is stored.
-      if (parent < 0 && length == 2 && load<u16>(name) == 0x7069) Found.rare = true;
       p = valueEnd(p, level + 1);
+      if (parent < 0 && length == 2 && load<u16>(name) == 0x7069) noteAddress(name - 1, before, p);
     } else {
       seeKey(key);
       const c = load<u8>(p);
@@ -155,11 +200,13 @@ export function contextEnd(p: usize, parent: i32): usize {
       else p = valueEnd(p, level + 1);
     }
     if (p == 0) return 0;
+    before = p;
     p = skipSpace(p);
     const c = load<u8>(p);
     if (c == 0x7d) return p + 1;
     if (c != 0x2c) return 0;
     p = skipSpace(p + 1);
+    if (Address.to == before && Address.isFirst) Address.to = p;
   }
 }
 
@@ -181,6 +228,8 @@ function known(value: f64, orElse: f64): f64 {
 
 /** After the event was read: fills the cells and scalars that content has a say in. */
 export function resolveContent(): void {
+  cutAddress();
+  if (Strangers.count > 0) takeStrangers();
   if (Keys.told == 0) return;
   for (let i: u32 = 0; i < 3; i++) {
     const key = K_FIRST_ID + i;

@@ -1,5 +1,5 @@
 /** One event: its top-level fields into cells, in one pass. Anything unusual marks it as rare and is passed over. */
-import { cellAt, cellLength, forgetEvent, Found, hasCell, Scratch, setCell } from './cells';
+import { cellAt, cellLength, F_ODD_ID, forgetEvent, Found, hasCell, Scratch, setCell } from './cells';
 import { contextEnd, forgetContent, propertiesEnd, resolveContent } from './content';
 import { epochInstant, isoInstant, NOT_USUAL } from './instant';
 import {
@@ -20,6 +20,7 @@ import {
   TIMESTAMP_MIN,
   fieldName,
 } from './schema';
+import { strangerEnd, Strangers, strangersFit } from './strangers';
 import { decode, hexQuad, Seen, skipSpace, stringEnd } from './text';
 import { colonEnd, numberEnd, objectEnd, valueEnd } from './value';
 
@@ -49,7 +50,7 @@ export class Purpose {
  */
 function fill(cell: u32, at: usize, length: u32, escaped: bool): void {
   const lengthMax: u32 = cell == C_EVENT_NAME ? NAME_CHARS_MAX : ID_BYTES_MAX;
-  if (hasCell(cell) || length > lengthMax) Found.rare = true;
+  if (hasCell(cell) || length > lengthMax || (escaped && cell >= C_TIMESTAMP)) Found.rare = true;
   if (Found.rare) return;
   if (escaped) {
     const to = Scratch.next;
@@ -81,6 +82,10 @@ function objectField(cell: u32, p: usize): usize {
   if (p == 0) return 0;
   const length = <u32>(p - start);
   if (length > OBJECT_BYTES_MAX || Seen.deepest > DEPTH_MAX + 1 || Seen.keys > KEYS_MAX) Found.rare = true;
+  if (cell == C_PROPERTIES) {
+    Strangers.ownKeys = Seen.keys;
+    Strangers.ownDeepest = Seen.deepest;
+  }
   setCell(cell, start, length);
   return p;
 }
@@ -104,11 +109,7 @@ function otherField(cell: u32, c: u32, p: usize): usize {
   return end;
 }
 
-function field(cell: i32, p: usize): usize {
-  if (cell < 0) {
-    Found.rare = true;
-    return valueEnd(p, 2);
-  }
+function field(cell: u32, p: usize): usize {
   const c = <u32>load<u8>(p);
   if (c == 0x22) return stringField(cell, p);
   if (c == 0x7b && (cell == C_PROPERTIES || cell == C_CONTEXT)) return objectField(cell, p);
@@ -131,10 +132,13 @@ export function eventEnd(p: usize): usize {
     if (load<u8>(p) != 0x22) return 0;
     p = stringEnd(name);
     if (p == 0) return 0;
-    const cell = Seen.escape ? -1 : fieldName(name, <u32>(p - name));
+    const length = <u32>(p - name);
+    // A key with escapes may be any key.
+    if (Seen.escape) Found.rare = true;
+    const cell = fieldName(name, length);
     p = colonEnd(p + 1);
     if (p == 0) return 0;
-    p = field(cell, p);
+    p = cell < 0 ? strangerEnd(name, length, p) : field(cell, p);
     if (p == 0) return 0;
     p = skipSpace(p);
     const c = load<u8>(p);
@@ -149,7 +153,7 @@ export function eventEnd(p: usize): usize {
 function instant(cell: u32): i64 {
   const at = cellAt(cell);
   const length = cellLength(cell);
-  // Strings stand behind a quote, if they were not decoded; decoded ones fail as dates do that are no dates.
+  // A string stands behind its quote; those with escapes are rare.
   return load<u8>(at - 1) == 0x22 ? isoInstant(at, length) : epochInstant(at, length);
 }
 
@@ -189,10 +193,11 @@ function judgeTime(): void {
 /** What can be said only when the whole event was seen. */
 function judge(): void {
   if (!hasCell(C_EVENT_NAME) && !Purpose.hasDefaultName) Found.rare = true;
+  if (Strangers.count > 0 && !strangersFit()) Found.rare = true;
   judgeTime();
   if (!Purpose.rows || Found.rare) return;
   resolveContent();
-  if (hasCell(C_EVENT_ID) && readId()) Found.flags |= F_HAS_EVENT_ID;
+  if (hasCell(C_EVENT_ID)) readId();
 }
 
 let badDigits: i32 = 0;
@@ -204,15 +209,21 @@ function hexQuadAt(p: usize): u32 {
   return quad;
 }
 
-/** Reads the event id as a UUID; any other text is rare. */
-function readId(): bool {
+/** Reads the event id as a UUID. The host makes one of any other text; of one with escapes, that is rare. */
+function readId(): void {
   const p = cellAt(C_EVENT_ID);
-  const hyphens = load<u8>(p, 8) == 0x2d && load<u8>(p, 13) == 0x2d && load<u8>(p, 18) == 0x2d && load<u8>(p, 23) == 0x2d;
-  badDigits = 0;
-  Found.id0 = (hexQuadAt(p) << 16) | hexQuadAt(p + 4);
-  Found.id1 = (hexQuadAt(p + 9) << 16) | hexQuadAt(p + 14);
-  Found.id2 = (hexQuadAt(p + 19) << 16) | hexQuadAt(p + 24);
-  Found.id3 = (hexQuadAt(p + 28) << 16) | hexQuadAt(p + 32);
-  if (cellLength(C_EVENT_ID) != 36 || !hyphens || badDigits < 0) Found.rare = true;
-  return true;
+  Found.flags |= F_HAS_EVENT_ID;
+  if (cellLength(C_EVENT_ID) == 36) {
+    badDigits = 0;
+    Found.id0 = (hexQuadAt(p) << 16) | hexQuadAt(p + 4);
+    Found.id1 = (hexQuadAt(p + 9) << 16) | hexQuadAt(p + 14);
+    Found.id2 = (hexQuadAt(p + 19) << 16) | hexQuadAt(p + 24);
+    Found.id3 = (hexQuadAt(p + 28) << 16) | hexQuadAt(p + 32);
+    const first = load<u8>(p, 8) == 0x2d && load<u8>(p, 13) == 0x2d;
+    if (badDigits >= 0 && first && load<u8>(p, 18) == 0x2d && load<u8>(p, 23) == 0x2d) return;
+  }
+  if (p >= Scratch.at && p < Scratch.next) Found.rare = true;
+  Found.flags |= F_ODD_ID;
+  Found.id0 = <u32>p;
+  Found.id1 = cellLength(C_EVENT_ID);
 }

@@ -10,6 +10,7 @@ import { Block, putRow } from './row';
 import { Seen } from './text';
 import { Walk } from './walk';
 
+export { F_ODD_ID } from './cells';
 export { arraysAt, assignSession, cutRows, stringsAt } from './row';
 export { cutTexts, rebuildTable, textAt, textLength } from './intern';
 export { begin, DONE, hasSentAt, IDS, RARE, resumeAt, ROOM, run, TOO_MANY, WHOLE } from './walk';
@@ -125,9 +126,16 @@ export function useRows(rowsMax: u32): void {
   Block.rowsMax = rowsMax;
 }
 
+/** A record begins. */
 export function setApp(at: usize, length: u32): void {
   Block.app = at;
   Block.appLength = length;
+  Block.withoutId = 0;
+}
+
+/** Rows since then for which the host has to make an id. */
+export function rowsWithoutId(): u32 {
+  return Block.withoutId;
 }
 
 export function useTexts(slices: usize, countMax: u32, arena: usize, arenaBytes: u32, table: usize, places: u32): void {

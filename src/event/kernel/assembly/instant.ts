@@ -1,5 +1,7 @@
 /** The usual forms of a moment. `NOT_USUAL` sends an event to the reference, which knows them all. */
 
+import { numberValue } from './value';
+
 export const NOT_USUAL: i64 = i64.MIN_VALUE;
 
 /** Two digits, or a number so large that every bound refuses it. */
@@ -20,24 +22,25 @@ function daysFromCivil(year: i32, month: i32, day: i32): i32 {
   return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719468;
 }
 
-/** The zone at `p` in minutes, or NOT_USUAL: Z, or ±hh:mm to the end. */
+/** The zone at `p` in minutes, or NOT_USUAL: nothing, Z, ±hhmm or ±hh:mm to the end. */
 function zoneMinutes(p: usize, end: usize): i64 {
   const c = load<u8>(p);
+  if (p == end) return 0;
   if (c == 0x5a) return p + 1 == end ? 0 : NOT_USUAL;
-  if ((c != 0x2b && c != 0x2d) || p + 6 != end || load<u8>(p, 3) != 0x3a) return NOT_USUAL;
+  if ((c != 0x2b && c != 0x2d) || !(p + 5 == end || (p + 6 == end && load<u8>(p, 3) == 0x3a))) return NOT_USUAL;
   const hours = pair(p + 1);
-  const minutes = pair(p + 4);
+  const minutes = pair(end - 2);
   if (hours > 23 || minutes > 59) return NOT_USUAL;
   const zone = hours * 60 + minutes;
   return c == 0x2d ? -zone : zone;
 }
 
-/** yyyy-mm-ddThh:mm:ss[.fraction](Z|±hh:mm) in epoch ms. */
+/** yyyy-mm-dd, T or a space, hh:mm:ss, a fraction or none, and a zone or none (UTC), in epoch ms. */
 export function isoInstant(p: usize, length: u32): i64 {
-  if (length < 20 || length > 35) return NOT_USUAL;
+  if (length < 19 || length > 35) return NOT_USUAL;
   const end = p + length;
-  // Four checks in one: the hyphens, the T and the first colon are bytes 4, 7, 10 and 13.
-  if (load<u8>(p, 4) != 0x2d || load<u8>(p, 7) != 0x2d || load<u8>(p, 10) != 0x54) return NOT_USUAL;
+  const between = load<u8>(p, 10);
+  if (load<u8>(p, 4) != 0x2d || load<u8>(p, 7) != 0x2d || (between != 0x54 && between != 0x20)) return NOT_USUAL;
   if (load<u8>(p, 13) != 0x3a || load<u8>(p, 16) != 0x3a) return NOT_USUAL;
   const year = pair(p) * 100 + pair(p + 2);
   const month = pair(p + 5);
@@ -45,7 +48,7 @@ export function isoInstant(p: usize, length: u32): i64 {
   const hour = pair(p + 11);
   const minute = pair(p + 14);
   const second = pair(p + 17);
-  // Days 29 to 31 exist in some months only; the reference knows which, and two thirds of them are simply good.
+  // The 29th of February is left to the reference; the 31st is in the months that have one.
   if (year < 1900 || year > 2299 || month < 1 || month > 12 || day < 1 || day > 31) return NOT_USUAL;
   if (day > 28 && (month == 2 || (day == 31 && ((1 << month) & 0b101001010000) != 0))) return NOT_USUAL;
   if (hour > 23 || minute > 59 || second > 59) return NOT_USUAL;
@@ -66,14 +69,26 @@ export function isoInstant(p: usize, length: u32): i64 {
   return (seconds - zone * 60) * 1000 + ms;
 }
 
-/** Digits only, seconds, milliseconds or microseconds by magnitude, in epoch ms. */
+/** Seconds or milliseconds with a fraction, after 1970, in epoch ms. */
+function fractionInstant(p: usize, end: usize): i64 {
+  for (let q = p; q < end; q++) {
+    const c = <u32>load<u8>(q);
+    if (c - 48 > 9 && c != 0x2e) return NOT_USUAL;
+  }
+  const value = numberValue(p, end);
+  // Near 0 rounding has cases that a sum with a half gets wrong.
+  if (value < 1e6 || value >= 1e14) return NOT_USUAL;
+  return value < 1e11 ? <i64>floor(value * 1000 + 0.5) : <i64>value;
+}
+
+/** Digits, seconds, milliseconds or microseconds by magnitude, in epoch ms. */
 export function epochInstant(p: usize, length: u32): i64 {
-  if (length > 16) return NOT_USUAL;
   const end = p + length;
   let value: i64 = 0;
-  for (; p < end; p++) {
-    const digit = <u32>load<u8>(p) - 48;
-    if (digit > 9) return NOT_USUAL;
+  for (let q = p; q < end; q++) {
+    const digit = <u32>load<u8>(q) - 48;
+    if (digit > 9) return fractionInstant(p, end);
+    if (q - p == 16) return NOT_USUAL;
     value = value * 10 + digit;
   }
   if (value < 100_000_000_000) return value * 1000;

@@ -1,5 +1,5 @@
 /** What was found in an event as one row of the block. */
-import { cellAt, cellLength, Found, hasCell, Scratch, setCell } from './cells';
+import { cellAt, cellLength, F_ODD_ID, Found, hasCell, Scratch, setCell } from './cells';
 import { hash64, putHex } from './hash';
 import { internText, textsWantRoom } from './intern';
 import {
@@ -60,6 +60,8 @@ const SLOT_BYTES: u32 = 18;
 export class Block {
   static rows: u32 = 0;
   static rowsMax: u32 = 0;
+  /** Rows of the record for which the host has to make an id. */
+  static withoutId: u32 = 0;
   /** The app of events that name none. */
   static app: usize = 0;
   static appLength: u32 = 0;
@@ -213,6 +215,7 @@ function putScalars(row: u32, index: u32, actor: bool): void {
   store<u32>(id, has ? Found.id1 : 0, 4);
   store<u32>(id, has ? Found.id2 : 0, 8);
   store<u32>(id, has ? Found.id3 : 0, 12);
+  if (!has || (Found.flags & F_ODD_ID) != 0) Block.withoutId++;
   store<u32>(at(R_index, row, 4), index);
   store<u32>(at(R_flags, row, 4), flagsOf(actor));
   store<u8>(at(R_kind, row, 1), eventKind(cellAt(C_EVENT_NAME), cellLength(C_EVENT_NAME)));

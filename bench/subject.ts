@@ -1,0 +1,114 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createStoreClient, type StoreClient, type StoreEndpoint } from '../src/store/client.ts';
+import type { CpuProfile } from './profile.ts';
+
+/** What is measured: the service or the baseline, in a process of its own, on an empty folder that goes with it. */
+
+export interface SubjectFacts {
+  readonly url: string;
+  /** null: it has none. */
+  readonly metricsUrl: string | null;
+  readonly endpoint: StoreEndpoint;
+  readonly database: string;
+  readonly clickhousePid: number | null;
+  readonly clickhouse: string;
+}
+
+export type SubjectCommand = 'profile' | 'profiled' | 'stop';
+
+export type SubjectMessage =
+  | { readonly type: 'facts'; readonly facts: SubjectFacts }
+  | { readonly type: 'profile'; readonly profile: CpuProfile };
+
+export type SubjectKind = 'service' | 'baseline';
+
+export interface Subject {
+  readonly facts: SubjectFacts;
+  readonly pid: number;
+  readonly client: StoreClient;
+  startProfile(): void;
+  stopProfile(): Promise<CpuProfile>;
+  /** Ends it in order and removes its folder. */
+  stop(): Promise<void>;
+}
+
+const STOP_WAIT_MS = 30_000;
+
+export async function startSubject(kind: SubjectKind): Promise<Subject> {
+  const dir = mkdtempSync(join(tmpdir(), `sluice-bench-${kind}-`));
+  mkdirSync(join(dir, 'data'));
+  const output = createWriteStream(join(dir, 'output.txt'));
+  const child = fork(fileURLToPath(new URL(`./${kind}.ts`, import.meta.url)), {
+    env: {
+      ...process.env,
+      ANALYTICS_DATA_DIR: join(dir, 'data'),
+      BENCH_DIR: join(dir, 'data'),
+      PORT: '0',
+      ANALYTICS_METRICS_PORT: '0',
+    },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.pipe(output, { end: false });
+    stream.on('data', (text: Buffer) => process.stderr.write(`[${kind}] ${text}`));
+  }
+  const { facts } = await nextMessage(child, 'facts');
+  const client = createStoreClient({
+    endpoint: async () => facts.endpoint,
+    database: facts.database,
+    log: { debug() {}, warn() {} },
+    timeoutMs: 120_000,
+  });
+  const command = (name: SubjectCommand) => void child.send(name);
+  return {
+    facts,
+    pid: child.pid!,
+    client,
+    startProfile: () => command('profile'),
+    async stopProfile() {
+      const answer = nextMessage(child, 'profile');
+      command('profiled');
+      return (await answer).profile;
+    },
+    async stop() {
+      await client.close();
+      await endChild(child, () => command('stop'));
+      output.end();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function endChild(child: ChildProcess, ask: () => void): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  ask();
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_WAIT_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** The next message of a type; rejects when the process ends before it. */
+export function nextMessage<T extends SubjectMessage['type']>(
+  child: ChildProcess,
+  type: T,
+): Promise<Extract<SubjectMessage, { type: T }>> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null, signal: string | null) =>
+      reject(new Error(`the process ended (${code ?? signal}); what it said is above`));
+    const onMessage = (message: SubjectMessage) => {
+      if (message.type !== type) return;
+      child.off('exit', onExit);
+      child.off('message', onMessage);
+      resolve(message as Extract<SubjectMessage, { type: T }>);
+    };
+    child.on('exit', onExit);
+    child.on('message', onMessage);
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * The live role: what goes on now, kept in memory and told to dashboards.
+ *
+ * In: batches that the pipeline has stored (or, without a pipeline in the process, a look at ClickHouse each second).
+ * Out: two routes, one WebSocket. What can be lost: nothing that is stored; all of this can be rebuilt from ClickHouse.
+ * `publish` never fails or waits, since the pipeline calls it.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyPluginAsync } from 'fastify';
+import type { StoreClient } from '../store/client.ts';
+import { RealtimeHistory } from './history.ts';
+import { createRowReader, type PublishedBatch } from './published.ts';
+import { addRealtimeRoutes } from './routes.ts';
+import { RealtimeState } from './realtime.ts';
+import { type RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
+import { openSockets, type SocketLimits } from './socket.ts';
+import { createStateSource, createStoreSource, type RealtimeSource, rebuildState } from './source.ts';
+import type { Authorize } from './subscription.ts';
+
+export interface LiveOptions {
+  readonly client: StoreClient;
+  /**
+   * `state`: every stored event of the installation is given to `publish` here. `store`: not so, hence ask ClickHouse;
+   * then what is published serves the event tail alone.
+   */
+  readonly source: 'state' | 'store';
+  readonly authorize: Authorize;
+  /** Whether the page that opens a socket may read (CORS settings of the API). */
+  readonly allowsOrigin: (request: IncomingMessage) => boolean;
+  /** Sets `analytics_service_websocket_connections`. */
+  readonly connections: { set(value: number): void };
+  readonly log: {
+    info(facts: object, message: string): void;
+    warn(facts: object, message: string): void;
+  };
+  readonly limits?: Partial<SocketLimits>;
+  /** See RealtimeOptions. */
+  readonly viewsMax?: number;
+  readonly viewMemoryMs?: number;
+  /** How far back facts of views are looked for in ClickHouse. Default one hour, six for the state at the start. */
+  readonly lookbackMs?: number;
+  /** How long the start waits for ClickHouse before it begins with nothing, right after a minute. Default 20,000. */
+  readonly rebuildWithinMs?: number;
+  /** Default 1,000. */
+  readonly tickMs?: number;
+  /** Epoch ms. Default Date.now. */
+  readonly now?: () => number;
+}
+
+export interface Live {
+  /** Takes a stored batch; done with it when it returns. */
+  publish(batch: PublishedBatch): void;
+  readonly realtime: RealtimeSource;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
+  readonly plugin: FastifyPluginAsync;
+  /** Views remembered, and events of views that there was no room for; zeros without the state. */
+  stats(): { readonly views: number; readonly untracked: number; readonly sockets: number };
+  close(): Promise<void>;
+}
+
+const NO_OFFSETS: ReadonlyMap<number, number> = new Map();
+
+/** Resolves when the state is what it was before the restart. Start to publish after that, not before. */
+export async function openLive(options: LiveOptions): Promise<Live> {
+  const { log, now = Date.now } = options;
+  const rebuilt = options.source === 'state' ? await rebuild(options, now) : null;
+  const state = rebuilt?.state ?? null;
+  const lastOffsets = rebuilt?.lastOffsets ?? NO_OFFSETS;
+  const { client, lookbackMs } = options;
+  const source = state === null ? createStoreSource(client, { now, lookbackMs }) : createStateSource(state, { now });
+  const history = new RealtimeHistory();
+  let latest: RealtimeSnapshot | null = null;
+  const sockets = openSockets({
+    ...options,
+    now,
+    latest: () => latest,
+    onCount: (count) => options.connections.set(count),
+  });
+  const readRows = createRowReader();
+  let failing = false;
+  const ticker = startTicker(options.tickMs ?? 1_000, async () => {
+    // The state has to be moved on each second; ClickHouse is asked only when somebody wants to know.
+    if (state === null && sockets.count === 0 && !history.isDue(now())) return;
+    try {
+      latest = await source.snapshot();
+      sockets.sendMetrics(latest);
+      if (history.isDue(latest.at)) history.add(latest);
+      failing = false;
+    } catch (error) {
+      if (!failing) log.warn({ err: error }, 'realtime has no snapshot; it goes on trying');
+      failing = true;
+    }
+  });
+
+  return {
+    publish(batch) {
+      const rows = readRows(batch, lastOffsets.get(batch.partition) ?? -1);
+      state?.apply(rows);
+      sockets.sendEvents(rows, batch.builder);
+    },
+    realtime: source,
+    handleUpgrade: (request, socket, head, requestId) => sockets.handleUpgrade(request, socket, head, requestId),
+    plugin: async (app) => addRealtimeRoutes(app, { source, history, authorize: options.authorize }),
+    stats: () => ({ views: 0, untracked: 0, ...state?.stats, sockets: sockets.count }),
+    async close() {
+      await ticker.stop();
+      await sockets.close();
+    },
+  };
+}
+
+async function rebuild(options: LiveOptions, now: () => number) {
+  const { client, log, rebuildWithinMs = 20_000, lookbackMs = 6 * 60 * 60_000 } = options;
+  const deadline = performance.now() + rebuildWithinMs;
+  for (;;) {
+    const left = Math.max(1, deadline - performance.now());
+    try {
+      const span = { now: now(), windowMs: WINDOW_MS, lookbackMs };
+      const rebuilt = await rebuildState(client, span, options, left);
+      log.info({ views: rebuilt.state.stats.views }, 'realtime was rebuilt from ClickHouse');
+      return rebuilt;
+    } catch (error) {
+      if (performance.now() >= deadline) {
+        log.warn({ err: error }, 'realtime begins with nothing; it is right again after 60 seconds');
+        return { state: new RealtimeState({ ...options, now: now() }), lastOffsets: NO_OFFSETS };
+      }
+      await delay(Math.min(500, left));
+    }
+  }
+}
+
+/** Calls `work` each `everyMs`, never while it still runs. */
+function startTicker(everyMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
+  let running: Promise<void> | null = null;
+  const timer = setInterval(() => {
+    running ??= work().finally(() => {
+      running = null;
+    });
+  }, everyMs);
+  timer.unref();
+  return {
+    async stop() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

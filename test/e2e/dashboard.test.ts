@@ -1,0 +1,345 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import type { Browser } from 'playwright-core';
+import type { Metric } from '../../dashboard/src/data/types.ts';
+import { LOOKS } from '../../dashboard/src/format/metric.ts';
+import { openBrowser } from '../support/browser.ts';
+import { eventAt, metricAnswer, videoAnswer } from '../support/dashboard-data.ts';
+import { type DashboardFixture, type Scenario, startDashboardFixture } from '../support/dashboard-fixture.ts';
+import {
+  builtDashboard,
+  DASHBOARD_PAGES,
+  type DashboardPage,
+  openDashboard,
+  overflowPx,
+  settled,
+} from '../support/dashboard-target.ts';
+
+let browser: Browser;
+let folder: string;
+
+before(async () => {
+  folder = await builtDashboard();
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+type Open = (path: string, options?: Parameters<typeof openDashboard>[3]) => Promise<DashboardPage>;
+
+/** Runs a check against a fixture of its own, and closes all that it opened. */
+async function withFixture(
+  scenario: Scenario,
+  check: (fixture: DashboardFixture, open: Open) => Promise<void>,
+): Promise<void> {
+  const fixture = await startDashboardFixture(folder, scenario);
+  const opened: DashboardPage[] = [];
+  try {
+    await check(fixture, async (path, options) => {
+      const page = await openDashboard(browser, fixture.url, path, options);
+      opened.push(page);
+      return page;
+    });
+  } finally {
+    for (const page of opened) await page.close();
+    await fixture.stop();
+  }
+}
+
+/** The question of a figure among what the page asked: with an interval, without a group, of the present. */
+function asked(fixture: DashboardFixture, metric: string): URLSearchParams {
+  const questions = fixture.requests
+    .filter((request) => request.startsWith('/metrics?'))
+    .map((request) => new URL(request, fixture.url).searchParams)
+    .filter((query) => query.get('metric') === metric && query.has('interval') && !query.has('group_by'));
+  const latest = questions.sort((a, b) => b.get('from')!.localeCompare(a.get('from')!))[0];
+  assert.ok(latest, `nobody asked for ${metric}`);
+  return latest;
+}
+
+describe('every page', () => {
+  for (const scheme of ['light', 'dark'] as const) {
+    for (const width of [360, 768, 2560]) {
+      it(`fits ${width} px in ${scheme}, without an error on the console`, async () => {
+        await withFixture('full', async (_fixture, open) => {
+          const viewport = { width, height: 800 };
+          const { page, faults } = await open('/', { viewport, colorScheme: scheme });
+          for (const { path, heading } of [
+            ...DASHBOARD_PAGES,
+            { path: '/videos/talk-locks', heading: 'How Canal Locks Work' },
+          ]) {
+            await page.goto(new URL(path, page.url()).href);
+            await settled(page);
+            assert.match((await page.locator('h1').first().textContent()) ?? '', new RegExp(`^${heading}`));
+            assert.equal(await overflowPx(page), 0, `${path} is wider than ${width} px`);
+            assert.equal(await page.getAttribute('html', 'data-theme'), scheme);
+          }
+          assert.deepEqual(faults, []);
+        });
+      });
+    }
+  }
+
+  it('says what is wrong and what to do when the service cannot answer, and recovers', async () => {
+    await withFixture('error', async (fixture, open) => {
+      const { page } = await open('/overview');
+      const failure = page.getByRole('alert').first();
+      await failure.waitFor();
+      assert.match((await failure.textContent()) ?? '', /ClickHouse does not answer\..*Try again/);
+      fixture.setScenario('full');
+      await failure.getByRole('button', { name: 'Try again' }).click();
+      await page.locator('.u-over').first().waitFor();
+    });
+  });
+
+  it('says what was cut', async () => {
+    await withFixture('much', async (_fixture, open) => {
+      const { page } = await open('/videos');
+      await page.getByText('the rest is cut').waitFor();
+      await page.goto(new URL('/pipeline', page.url()).href);
+      await page.getByText('The 64 furthest behind of 200.').waitFor();
+      await page.getByText('clickhouse is restarting').waitFor();
+    });
+  });
+});
+
+describe('the figures', () => {
+  it('are those that the API gave', async () => {
+    await withFixture('full', async (fixture, open) => {
+      const { page } = await open('/overview?range=yesterday');
+      await settled(page);
+      for (const metric of ['viewers', 'views', 'watch_time_seconds', 'events', 'errors'] as Metric[]) {
+        const answer = metricAnswer(asked(fixture, metric)) as { series: { total: number }[] };
+        const look = LOOKS[metric];
+        const shown = page.locator(`[data-figure="${look.label}"]`);
+        assert.equal(await shown.textContent(), look.short(answer.series[0]!.total));
+        assert.equal(await shown.getAttribute('title'), look.full(answer.series[0]!.total));
+      }
+    });
+  });
+
+  it('of one video are those of its own answer, with quartiles', async () => {
+    await withFixture('full', async (fixture, open) => {
+      const { page } = await open('/videos/tt-harbour-01?range=30d');
+      await settled(page);
+      const request = fixture.requests.find((one) => one.startsWith('/api/metrics/video/tt-harbour-01'));
+      const days = new URL(request ?? '', fixture.url).searchParams;
+      const answer = videoAnswer('tt-harbour-01', days.get('startDate')!);
+      const views = page.locator('[data-figure="Views"]');
+      assert.equal(await views.textContent(), LOOKS.views.short(answer.views as number));
+      await page.getByText('largest drop').waitFor();
+      await page.goto(`${fixture.url}/videos/live-cup-final`);
+      await page.getByText('Quartiles are not known').waitFor();
+    });
+  });
+
+  it('of the pipeline: the ledger as a sentence, dead letters with their reasons', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/pipeline');
+      await page.locator('[data-ledger="unaccounted"]').waitFor();
+      assert.match((await page.locator('.ledger-sentence').textContent()) ?? '', /received, .*0 unaccounted/);
+      await page.getByRole('button', { name: /Missing name/ }).click();
+      assert.match(page.url(), /reason=missing_name/);
+      await page.getByText('event_name is required').first().waitFor();
+    });
+  });
+});
+
+describe('from empty to live', () => {
+  it('shows a command that can be copied, and turns at the first event', async () => {
+    await withFixture('empty', async (fixture, open) => {
+      const { page, faults } = await open('/');
+      const command = page.locator('.copy-block code');
+      await command.waitFor();
+      assert.match((await command.textContent()) ?? '', new RegExp(`^curl ${fixture.url}/events`));
+      await page.waitForFunction(() => document.querySelector('[data-live="live"]') !== null);
+      await until(() => fixture.subscriptions.some((one) => (one as { events: boolean }).events));
+      fixture.emit(eventAt(Date.now(), 0));
+      await page.getByText('The first event is here').waitFor();
+      await page.locator('[data-figure="Watching now"]').waitFor();
+      assert.equal(await page.locator('.onboarding').count(), 0);
+      await page.locator('.tail .event').first().waitFor();
+      assert.deepEqual(faults, []);
+    });
+  });
+
+  it('shows the pipeline even then', async () => {
+    await withFixture('empty', async (_fixture, open) => {
+      const { page } = await open('/pipeline');
+      await page.getByText('Every event that came in could be read.').waitFor();
+    });
+  });
+});
+
+/** Waits for something that happens outside of the browser. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+describe('filters and range', () => {
+  it('a click on a row filters the page: chip, address and questions', async () => {
+    await withFixture('full', async (fixture, open) => {
+      const { page } = await open('/overview');
+      await settled(page);
+      await page.getByRole('button', { name: /^Germany/ }).click();
+      await page.getByRole('button', { name: 'Remove filter Country is Germany' }).waitFor();
+      assert.match(page.url(), /f=country:eq:DE/);
+      await until(() => asked(fixture, 'views').get('filter') === 'country:eq:DE');
+      await page.getByRole('button', { name: 'Remove filter Country is Germany' }).click();
+      await page.locator('.chip').waitFor({ state: 'detached' });
+      assert.doesNotMatch(page.url(), /country/);
+      await page.goBack();
+      await page.locator('.chip').waitFor();
+    });
+  });
+
+  it('a link shows the same page: range, comparison, metric and filter', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const path = '/overview?range=30d&compare=1&metric=events&f=device:eq:tv&app=web';
+      const { page } = await open(path);
+      await settled(page);
+      await page.getByRole('button', { name: 'Time range: Last 30 days' }).waitFor();
+      await page.getByRole('button', { name: 'App: Harbour TV' }).waitFor();
+      assert.equal(await page.locator('.figure-picked .figure-label .cut').textContent(), 'Events');
+      await page.locator('.legend').getByText('Before').waitFor();
+      await page.locator('.chip').getByText('tv').waitFor();
+    });
+  });
+
+  it('dragging over the chart zooms in', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/overview');
+      const plot = page.locator('.u-over').first();
+      await plot.waitFor();
+      const box = (await plot.boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.3, box.y + 50);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 4 });
+      await page.mouse.up();
+      await page.waitForURL(/from=.*&to=/);
+      await page.getByRole('button', { name: 'Reset range' }).click();
+      await page.waitForURL((url) => !url.search.includes('from='));
+    });
+  });
+
+  it('a chart can be read as a table and saved', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/overview?range=yesterday');
+      await page.locator('.u-over').first().waitFor();
+      await page.getByRole('button', { name: 'Table, CSV, PNG' }).click();
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('menuitem', { name: 'Save as CSV' }).click(),
+      ]);
+      assert.match(download.suggestedFilename(), /^sluice-viewers-.*\.csv$/);
+      await page.getByRole('button', { name: 'Table, CSV, PNG' }).click();
+      await page.getByRole('menuitem', { name: 'Show as table' }).click();
+      assert.equal(
+        await page.getByRole('region', { name: 'Viewers as a table' }).locator('tbody tr').count(),
+        24,
+      );
+    });
+  });
+});
+
+describe('the keyboard', () => {
+  it('searches, goes to pages, and opens a title', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/');
+      await settled(page);
+      await page.keyboard.press('/');
+      await page.getByRole('combobox').waitFor();
+      await page.keyboard.type('otter whistle');
+      await page.getByRole('option', { name: /Otter Learns to Whistle/ }).waitFor();
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/\/videos\/kids-otter-2/);
+      await page.keyboard.press('g');
+      await page.keyboard.press('p');
+      await page.waitForURL(/\/pipeline/);
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.keyboard.press('Control+k');
+      await page.getByRole('dialog', { name: 'Search' }).waitFor();
+    });
+  });
+
+  it('opens a menu, moves in it, and comes back to its button', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/overview');
+      await settled(page);
+      await page.getByRole('button', { name: 'Time range: Last 7 days' }).focus();
+      await page.keyboard.press('Enter');
+      await page.getByRole('menuitemradio', { name: 'Last 7 days' }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/range=30d/);
+      const focused = await page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+      assert.equal(focused, 'Time range: Last 30 days');
+    });
+  });
+
+  it('reads a chart point by point', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/overview');
+      await page.locator('.u-over').first().waitFor();
+      await page.locator('.chart').focus();
+      await page.keyboard.press('End');
+      await page.getByText('still filling').first().waitFor();
+      await page.keyboard.press('ArrowLeft');
+      await page
+        .locator('.chart-tip')
+        .getByText(/\d\d:00–\d\d:00/)
+        .waitFor();
+    });
+  });
+
+  it('changes between light and dark, and remembers', async () => {
+    await withFixture('full', async (_fixture, open) => {
+      const { page } = await open('/', { colorScheme: 'light' });
+      await settled(page);
+      const ground = () =>
+        page.evaluate(() => getComputedStyle(document.body.parentElement!).backgroundColor);
+      const light = await ground();
+      await page.keyboard.press('t');
+      await page.locator('html[data-theme="dark"]').waitFor();
+      assert.notEqual(await ground(), light);
+      await page.reload();
+      await page.locator('html[data-theme="dark"]').waitFor();
+    });
+  });
+});
+
+describe('the live line', () => {
+  it('says that it is offline, and comes back by itself', async () => {
+    await withFixture('full', async (fixture, open) => {
+      const { page } = await open('/');
+      await page.locator('[data-live="live"]').waitFor();
+      fixture.dropSockets(true);
+      await page.locator('[data-live="offline"]').waitFor();
+      await page.getByText(/Live figures are \d+ s old; connecting again/).waitFor();
+      fixture.acceptSockets();
+      await page.locator('[data-live="live"]').waitFor();
+      assert.deepEqual(fixture.subscriptions.at(-1), { events: true });
+    });
+  });
+
+  it('feeds the tail, which can be paused and filtered', async () => {
+    await withFixture('full', async (fixture, open) => {
+      const { page } = await open('/');
+      await page.locator('.tail .event').first().waitFor();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      const top = await page.locator('.tail .event').first().textContent();
+      fixture.emit({ ...eventAt(Date.now(), 0), event_id: 'e-marked', event_name: 'marked_event' });
+      await page.getByRole('button', { name: /Resume \d/ }).waitFor();
+      assert.equal(await page.locator('.tail .event').first().textContent(), top);
+      await page.getByRole('button', { name: /Resume/ }).click();
+      await page.getByLabel('Show only events with these words').fill('marked');
+      await page.locator('.tail').getByText('marked_event').waitFor();
+      assert.equal(await page.locator('.tail .event').count(), 1);
+    });
+  });
+});
