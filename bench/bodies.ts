@@ -82,24 +82,25 @@ export function templateCount(batch: number): number {
 function properties(step: number, slot: number): object {
   const quality = qualities[slot % qualities.length]!;
   const playing = { quality, bitrate: 1_500_000 + 250_000 * (slot % 20) };
-  const at = { position_ms: step * 10_000 + slot * 7, duration_ms: 1_440_000 };
+  const at = { position_ms: step * 10_000 + slot * 7 };
+  const whole = { ...playing, ...at, duration_ms: 1_440_000 };
   switch (names[step]) {
     case 'video_start':
-      return { ...playing, ...at, title: 'Café Zürich: "Der Anfang"', autoplay: slot % 3 === 0 };
+      return { ...whole, title: 'Café Zürich: "Der Anfang"' };
     case 'video_pause':
     case 'video_resume':
-      return { ...at, reason: 'user', player: 'web/4.2.1' };
+      return { ...at, reason: 'user' };
     case 'quality_change':
-      return { ...playing, from: '480p', reason: 'abr', dropped_frames: slot % 9 };
+      return { ...playing, from: '480p', reason: 'abr' };
     case 'view_end':
-      return { ...playing, ...at, watch_ms: 90_000 + slot, completed: slot % 4 === 0 };
+      return { ...whole, watch_ms: 90_000 + slot, completed: slot % 4 === 0 };
     default:
-      return { ...playing, ...at, watch_ms: 10_000, buffered_ms: 18_000 + slot };
+      return { ...playing, ...at, watch_ms: 10_000 };
   }
 }
 
 function context(step: number, slot: number): object {
-  if ((slot + step) % 4 !== 0) return {};
+  if ((slot + step) % 8 !== 0) return {};
   const path = `/watch/${slot % 50}`;
   return {
     context: {

@@ -45,6 +45,10 @@ export class ThreadWatch {
 
   constructor(pid: number) {
     this.#pid = pid;
+  }
+
+  /** Forgets what was before. */
+  restart(): void {
     this.look();
     this.#byName.clear();
   }

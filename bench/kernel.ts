@@ -2,9 +2,10 @@
  * Microseconds of CPU per event in the kernel: `scan` of request bodies and `add` of the lines that it made, over
  * realistic video events of about 340 bytes, 100 in a body. Run: node bench/kernel.ts [seconds per measure]
  */
-import type { Kernel } from '../src/event/kernel.ts';
+
 import { openReferenceKernel } from '../src/event/kernel/reference.ts';
 import { openKernel } from '../src/event/kernel/wasm.ts';
+import type { Kernel } from '../src/event/kernel.ts';
 
 const eventsPerBody = 100;
 const bodies = 20;
@@ -23,7 +24,14 @@ function videoEvent(n: number): unknown {
     session_id: `s_${((n * 104_729) % 1e9).toString(36).padStart(8, '0')}`,
     video_id: `video_${(n * 31) % 500}`,
     timestamp: new Date(now - (n % 60_000)).toISOString(),
-    properties: { watch_ms: (n * 137) % 600_000, position: (n % 6000) / 10, quality: '1080p', bitrate_kbps: 4800, title: 'Grüße aus Köln', ok: true },
+    properties: {
+      watch_ms: (n * 137) % 600_000,
+      position: (n % 6000) / 10,
+      quality: '1080p',
+      bitrate_kbps: 4800,
+      title: 'Grüße aus Köln',
+      ok: true,
+    },
   };
 }
 
@@ -36,8 +44,13 @@ function pageEvent(n: number): unknown {
     ts: now - (n % 60_000),
     properties: { title: 'A page "with" quotes', load_ms: 812.5 },
     context: {
-      user_agent: 'Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36',
-      page: { url: `https://example.com/watch/${n % 300}?ref=home`, path: `/watch/${n % 300}`, referrer: 'https://www.google.com/' },
+      user_agent:
+        'Mozilla/5.0 (X11; Linux x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/147.0.0.0 Safari/537.36',
+      page: {
+        url: `https://example.com/watch/${n % 300}?ref=home`,
+        path: `/watch/${n % 300}`,
+        referrer: 'https://www.google.com/',
+      },
       utm_source: 'newsletter',
       locale: 'de-DE',
       screen: { width: 1920, height: 1080 },
@@ -66,7 +79,11 @@ function measure(seconds: number, run: () => void): number {
   return results.slice(1).sort((a, b) => a - b)[2]!;
 }
 
-function benchKernel(kernel: Kernel, seconds: number, make: (n: number) => unknown): { scan: number; add: number } {
+function benchKernel(
+  kernel: Kernel,
+  seconds: number,
+  make: (n: number) => unknown,
+): { scan: number; add: number } {
   const input = makeBodies(make);
   let ids = 0;
   const options = {
@@ -102,6 +119,8 @@ for (const [name, make] of Object.entries({ videoEvent, pageEvent })) {
   const bytes = makeBodies(make)[0]!.length / eventsPerBody;
   for (const kernel of [await openKernel(), openReferenceKernel()]) {
     const { scan, add } = benchKernel(kernel, kernel.kind === 'wasm' ? seconds : seconds / 2, make);
-    console.log(`${name} ${bytes.toFixed(0)} B ${kernel.kind}: scan ${scan.toFixed(2)} us, add ${add.toFixed(2)} us an event`);
+    console.log(
+      `${name} ${bytes.toFixed(0)} B ${kernel.kind}: scan ${scan.toFixed(2)} us, add ${add.toFixed(2)} us an event`,
+    );
   }
 }

@@ -78,7 +78,8 @@ export class Load {
   start(): void {
     this.#running = true;
     this.#startedAt = performance.now();
-    if (this.#plan.rate === null) for (const lane of this.#idle.splice(0)) this.#send(lane, performance.now());
+    if (this.#plan.rate === null)
+      for (const lane of this.#idle.splice(0)) this.#send(lane, performance.now());
     else this.#timer = setInterval(() => this.#sendDue(), 1);
   }
 

@@ -44,7 +44,11 @@ interface Place {
   readonly parent: Place | null;
 }
 
-const IDLE = new Set(['(idle)', '(root)']);
+/** Not work, or the profile's own. */
+function isIdle({ node }: Place): boolean {
+  const { functionName, url } = node.callFrame;
+  return functionName === '(idle)' || functionName === '(root)' || url.startsWith('node:inspector');
+}
 
 export function readProfile(profile: CpuProfile): StageTimes {
   const places = placeNodes(profile.nodes);
@@ -53,7 +57,7 @@ export function readProfile(profile: CpuProfile): StageTimes {
   let busy = 0;
   for (const [id, micros] of selfTimes(profile)) {
     const place = places.get(id)!;
-    if (IDLE.has(place.node.callFrame.functionName)) continue;
+    if (isIdle(place)) continue;
     busy += micros;
     const stage = stageOf(place);
     byStage.set(stage, byStage.get(stage)! + micros);

@@ -6,7 +6,8 @@ import type { GeneratorCommand, GeneratorMessage } from './generator.ts';
 import type { LoadPlan, LoadReport } from './load.ts';
 import type { CpuProfile } from './profile.ts';
 import { type Metrics, scrape } from './prometheus.ts';
-import { type Stored, type Verdict, verify, waitUntilStored } from './stored.ts';
+import { askQuestions, type QuestionTimes } from './questions.ts';
+import { readFreshness, readServerEvents, type Verdict, verify, waitUntilStored } from './stored.ts';
 import { type Subject, type SubjectKind, startSubject } from './subject.ts';
 
 /** One run: a fresh subject, a warm-up, a measured window, and a look at what is stored in the end. */
@@ -18,11 +19,12 @@ export interface Scenario {
   readonly connections: number;
   /** Events per second; null: as many as it takes. */
   readonly rate: number | null;
+  /** At least so long, and longer where the machine is too busy to warm up in that time. */
   readonly warmSeconds: number;
   readonly seconds: number;
   readonly profile: boolean;
-  /** Runs beside the load for as long as the window lasts. */
-  readonly beside?: (subject: Subject, signal: AbortSignal) => Promise<void>;
+  /** Ask the questions while the window lasts. */
+  readonly ask: boolean;
 }
 
 export interface Outcome {
@@ -38,8 +40,14 @@ export interface Outcome {
   /** CPU seconds by thread name. */
   readonly threads: { readonly service: Threads; readonly clickhouse: Threads };
   readonly rssMiB: { readonly service: number; readonly clickhouse: number };
-  readonly before: Metrics;
-  readonly after: Metrics;
+  /** Growth of a metric of the service from the start of the window to the end. */
+  readonly grown: Metrics['value'];
+  readonly steps: readonly string[];
+  /** The same of ClickHouse's own counters. */
+  readonly serverGrown: (event: string) => number;
+  /** Milliseconds from receipt until ClickHouse took the event; null where that is not stored. */
+  readonly freshness: { readonly p50: number; readonly p95: number } | null;
+  readonly questions: readonly QuestionTimes[];
   /** From the last acknowledgement until all was stored, seconds. */
   readonly drainSeconds: number;
   /** The largest age of the oldest event of a block when it was stored, seconds. */
@@ -96,6 +104,7 @@ class Generator {
 
 /** Looks at threads, memory and lag while the window lasts. */
 class Watch {
+  readonly #subject: Subject;
   readonly service: ThreadWatch;
   readonly clickhouse: ThreadWatch;
   readonly serviceRss: PeakWatch;
@@ -105,25 +114,31 @@ class Watch {
 
   constructor(subject: Subject) {
     const clickhousePid = subject.facts.clickhousePid ?? 0;
+    this.#subject = subject;
     this.service = new ThreadWatch(subject.pid);
     this.clickhouse = new ThreadWatch(clickhousePid);
     this.serviceRss = new PeakWatch(() => residentMiB(subject.pid));
     this.clickhouseRss = new PeakWatch(() => residentMiB(clickhousePid));
-    this.#timers.push(setInterval(() => this.look(), LOOK_EVERY_MS));
-    this.#timers.push(setInterval(() => void this.#lookAtLag(subject), 1_000));
   }
 
-  look(): void {
-    for (const watch of [this.service, this.clickhouse, this.serviceRss, this.clickhouseRss]) watch.look();
+  start(): void {
+    this.service.restart();
+    this.clickhouse.restart();
+    this.#timers.push(setInterval(() => this.#look(), LOOK_EVERY_MS));
+    this.#timers.push(setInterval(() => void this.#lookAtLag(), 1_000));
   }
 
   stop(): void {
     for (const timer of this.#timers) clearInterval(timer);
-    this.look();
+    this.#look();
   }
 
-  async #lookAtLag({ facts }: Subject): Promise<void> {
-    const metrics = await scrape(facts.metricsUrl).catch(() => null);
+  #look(): void {
+    for (const watch of [this.service, this.clickhouse, this.serviceRss, this.clickhouseRss]) watch.look();
+  }
+
+  async #lookAtLag(): Promise<void> {
+    const metrics = await scrape(this.#subject.facts.metricsUrl).catch(() => null);
     this.lagSeconds = Math.max(this.lagSeconds, metrics?.value('analytics_freshness_seconds') ?? 0);
   }
 }
@@ -133,18 +148,20 @@ interface Snapshot {
   readonly service: number;
   readonly clickhouse: number;
   readonly metrics: Metrics;
-  readonly stored: Stored;
+  readonly server: ReadonlyMap<string, number>;
+  readonly rows: number;
 }
 
-async function snapshot(subject: Subject): Promise<Snapshot> {
-  const stored = await waitUntilStored(subject.client, 0);
-  const metrics = await scrape(subject.facts.metricsUrl);
+async function takeSnapshot(subject: Subject): Promise<Snapshot> {
+  const { client, facts, pid } = subject;
+  const { rows } = await waitUntilStored(client, 0);
   return {
-    at: performance.now(),
-    service: cpuSeconds(subject.pid),
-    clickhouse: cpuSeconds(subject.facts.clickhousePid ?? 0),
-    metrics,
-    stored,
+    at: Date.now(),
+    service: cpuSeconds(pid),
+    clickhouse: cpuSeconds(facts.clickhousePid ?? 0),
+    metrics: await scrape(facts.metricsUrl),
+    server: await readServerEvents(client),
+    rows,
   };
 }
 
@@ -157,58 +174,100 @@ export async function runScenario(scenario: Scenario): Promise<Outcome> {
   }
 }
 
+interface Window {
+  readonly before: Snapshot;
+  readonly seconds: number;
+  readonly acknowledged: number;
+  readonly generatorCpu: number;
+  readonly report: LoadReport;
+  readonly profile: CpuProfile | null;
+  readonly questions: readonly QuestionTimes[];
+}
+
 async function runOn(subject: Subject, scenario: Scenario): Promise<Outcome> {
+  const watch = new Watch(subject);
+  const window = await load(subject, scenario, watch);
+  const { report, before } = window;
+  const stopped = performance.now();
+  // The baseline stores duplicates too.
+  const rows = scenario.subject === 'baseline' ? report.acknowledged : report.distinct;
+  await waitUntilStored(subject.client, rows);
+  const drainSeconds = (performance.now() - stopped) / 1000;
+  const after = await takeSnapshot(subject);
+  watch.stop();
+  const verdict = await verify(subject.client, report.distinct, report.unknown);
+  return {
+    ...window,
+    scenario,
+    clickhouse: subject.facts.clickhouse,
+    stored: after.rows - before.rows,
+    cpu: {
+      service: after.service - before.service,
+      clickhouse: after.clickhouse - before.clickhouse,
+      generator: window.generatorCpu,
+    },
+    threads: { service: watch.service.byName(), clickhouse: watch.clickhouse.byName() },
+    rssMiB: { service: watch.serviceRss.peak, clickhouse: watch.clickhouseRss.peak },
+    grown: (name, labels) => after.metrics.value(name, labels) - before.metrics.value(name, labels),
+    steps: after.metrics.labels('analytics_pipeline_step_seconds_sum', 'step'),
+    serverGrown: (event) => (after.server.get(event) ?? 0) - (before.server.get(event) ?? 0),
+    freshness:
+      scenario.subject === 'baseline'
+        ? null
+        : await readFreshness(subject.client, before.at, before.at + window.seconds * 1000),
+    drainSeconds,
+    lagSeconds: watch.lagSeconds,
+    verdict,
+  };
+}
+
+const WARM_ROWS = 400_000;
+const WARM_ROWS_SINGLE = 40_000;
+/** No longer than this many times the time planned. */
+const WARM_STRETCH = 4;
+
+/** Until what runs often was compiled: code still being compiled would be charged to few events. */
+async function warmUp({ client }: Subject, { warmSeconds, batch, rate }: Scenario): Promise<void> {
+  const began = performance.now();
+  await delay(warmSeconds * 1000);
+  const wanted = Math.min(batch === 1 ? WARM_ROWS_SINGLE : WARM_ROWS, (rate ?? Infinity) * warmSeconds);
+  while (performance.now() - began < warmSeconds * WARM_STRETCH * 1000) {
+    if ((await waitUntilStored(client, 0)).rows >= wanted * 0.9) return;
+    await delay(500);
+  }
+}
+
+/** Warm-up and window. */
+async function load(subject: Subject, scenario: Scenario, watch: Watch): Promise<Window> {
   const { hostname, port } = new URL(subject.facts.url);
   const { batch, connections, rate } = scenario;
   const run = Math.floor(Math.random() * 2 ** 24);
-  const plan: LoadPlan = { host: hostname, port: Number(port), path: '/events', batch, connections, rate, run };
+  const plan: LoadPlan = {
+    host: hostname,
+    port: Number(port),
+    path: '/events',
+    batch,
+    connections,
+    rate,
+    run,
+  };
   const generator = await Generator.start(plan);
-  await delay(scenario.warmSeconds * 1000);
+  await warmUp(subject, scenario);
 
   const ending = new AbortController();
-  const beside = scenario.beside?.(subject, ending.signal);
-  const before = await snapshot(subject);
+  const asking = scenario.ask ? askQuestions(subject.facts.url, ending.signal) : Promise.resolve([]);
+  const before = await takeSnapshot(subject);
   const generatorBefore = cpuSeconds(generator.pid);
   const warmed = await generator.measure();
   const began = performance.now();
-  const watch = new Watch(subject);
+  watch.start();
   if (scenario.profile) subject.startProfile();
   await delay(scenario.seconds * 1000);
   const generatorCpu = cpuSeconds(generator.pid) - generatorBefore;
   const profile = scenario.profile ? await subject.stopProfile() : null;
   const { report } = await generator.stop();
-  const stopped = performance.now();
+  const seconds = (performance.now() - began) / 1000;
   ending.abort();
-  await beside;
-
-  const stored = await waitUntilStored(subject.client, expected(scenario, report));
-  const drainSeconds = (performance.now() - stopped) / 1000;
-  const after = await snapshot(subject);
-  watch.stop();
-  return {
-    scenario,
-    clickhouse: subject.facts.clickhouse,
-    seconds: (stopped - began) / 1000,
-    acknowledged: report.acknowledged - warmed.acknowledged,
-    report,
-    stored: stored.rows - before.stored.rows,
-    cpu: {
-      service: after.service - before.service,
-      clickhouse: after.clickhouse - before.clickhouse,
-      generator: generatorCpu,
-    },
-    threads: { service: watch.service.byName(), clickhouse: watch.clickhouse.byName() },
-    rssMiB: { service: watch.serviceRss.peak, clickhouse: watch.clickhouseRss.peak },
-    before: before.metrics,
-    after: after.metrics,
-    drainSeconds,
-    lagSeconds: watch.lagSeconds,
-    verdict: await verify(subject.client, expected(scenario, report), report.unknown),
-    profile,
-  };
-}
-
-/** The baseline stores duplicates too. */
-function expected(scenario: Scenario, report: LoadReport): number {
-  return scenario.subject === 'baseline' ? report.acknowledged : report.distinct;
+  const acknowledged = report.acknowledged - warmed.acknowledged;
+  return { before, seconds, acknowledged, generatorCpu, report, profile, questions: await asking };
 }

@@ -45,13 +45,17 @@ export async function verify(client: StoreClient, expected: number, unknown: num
   return { rows, distinct, lost: Math.max(0, expected - distinct), doubled: rows - distinct + extra };
 }
 
-/** From receipt to the server's clock when it took the block, ms, over the events received since `sinceMs`. */
-export async function readFreshness(client: StoreClient, sinceMs: number): Promise<{ p50: number; p95: number }> {
+/** From receipt to the server's clock when it took the block, ms, over the events received between two moments (epoch ms). */
+export async function readFreshness(
+  client: StoreClient,
+  from: number,
+  to: number,
+): Promise<{ p50: number; p95: number }> {
   const age = 'toUnixTimestamp64Milli(inserted_at) - toUnixTimestamp64Milli(received_at)';
   const [row] = await client.select<{ p50: number; p95: number }>(
     `SELECT quantile(0.5)(${age}) AS p50, quantile(0.95)(${age}) AS p95 FROM events
-     WHERE received_at >= fromUnixTimestamp64Milli({since:Int64})`,
-    { since: Math.floor(sinceMs) },
+     WHERE received_at >= fromUnixTimestamp64Milli({from:Int64}) AND received_at < fromUnixTimestamp64Milli({to:Int64})`,
+    { from: Math.floor(from), to: Math.floor(to) },
   );
   return row!;
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { runMigrate } from './commands/migrate.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
 import { runDemo } from './demo/demo.ts';
+import { readVersion } from './version.ts';
 
 /** The command line: `sluice <command>`. Exit codes: 0 done, 1 failed, 2 wrong words or settings. */
 
@@ -37,11 +37,6 @@ Options:
 
 Settings are environment variables; \`sluice settings\` lists them.
 `;
-
-export function readVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** Resolves with the exit code. */
 export async function main(argv: string[]): Promise<number> {

@@ -3,24 +3,23 @@ import { join, resolve } from 'node:path';
 import { type Access, createAccess } from './access/access.ts';
 import { readAddressList } from './access/addresses.ts';
 import { readApiKeys } from './access/keys.ts';
-import { createRateLimiter } from './access/rate-limit.ts';
 import { type Config, isLoopback } from './config.ts';
 import { openKernel } from './event/kernel/wasm.ts';
-import type { Kernel } from './event/kernel.ts';
+import { Closers, type Foundation, type House } from './house.ts';
 import { createCors } from './http/cors.ts';
-import { addHealthRoutes } from './http/health.ts';
-import { type HttpServer, openHttpServer } from './http/server.ts';
-import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
+import { openHttpServer } from './http/server.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
-import { type Pipeline, startPipeline } from './pipeline/pipeline.ts';
+import { openIngest, openRoles } from './roles.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
-import { createHealth, type Health } from './telemetry/health.ts';
+import { createHealth } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
+import { startRateMeter } from './telemetry/rate.ts';
+import { readVersion } from './version.ts';
 
 /**
  * The whole service, put together top-down.
@@ -41,40 +40,6 @@ export interface Service {
   readonly store: Store;
   /** Nothing that was acknowledged is lost, and no process is left. */
   stop(): Promise<void>;
-}
-
-/** What the parts below share. */
-export interface House {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly health: Health;
-  readonly access: Access;
-  readonly kernel: Kernel;
-  readonly http: HttpServer;
-  readonly log: Log;
-  readonly store: Store;
-  readonly facts: PipelineFacts;
-  readonly now: () => number;
-}
-
-/** Closes what was opened, last first, even if one of them fails. */
-class Closers {
-  readonly #closers: { name: string; close: () => Promise<void> }[] = [];
-
-  add(name: string, close: () => Promise<void>): void {
-    this.#closers.push({ name, close });
-  }
-
-  async closeAll(logger: Logger): Promise<void> {
-    for (const { name, close } of this.#closers.splice(0).reverse()) {
-      try {
-        await close();
-      } catch (error) {
-        logger.error({ err: error, part: name }, 'a part did not close');
-      }
-    }
-  }
 }
 
 export async function startService(config: Config, logger: Logger): Promise<Service> {
@@ -118,22 +83,31 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   const kernel = await openKernel();
   const log = await openLog(config, dataDir, logger);
   closers.add('log', () => log.close());
-  const store = await openStore({
-    url: config.chUrl,
-    username: config.chUser,
-    password: config.chPassword,
-    database: config.chDatabase,
+  const ingestRate = startRateMeter(() => metrics.ingest.accepted.total);
+  closers.add('rates', async () => ingestRate.stop());
+  const foundation: Foundation = {
+    version: readVersion(),
+    startedAt: now(),
     dataDir,
-    memoryBytesMax: config.chMemoryBytes,
-    log: logger,
-  });
-  closers.add('clickhouse', () => store.close());
-  if (config.chAutoCreate === '1' || (config.chAutoCreate === '' && store.kind === 'embedded'))
-    await migrateStore(config, store, logger);
-  const facts = new PipelineFacts(metrics, logger, now);
-  const house: House = { config, logger, metrics, health, access, kernel, http, log, store, facts, now };
+    deadLetterTopic: DEAD_LETTER_TOPIC,
+    config,
+    logger,
+    metrics,
+    health,
+    access,
+    cors,
+    kernel,
+    http,
+    log,
+    ingestRate,
+    closers,
+    now,
+  };
+  if (config.roleSet.has('ingest')) openIngest(foundation);
+  const store = await openDatabase(foundation);
+  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
   watchParts(house);
-  await openRoles(house, closers);
+  await openRoles(house);
   await http.serve();
   return {
     url: http.url,
@@ -147,6 +121,22 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
       await closers.closeAll(logger);
     },
   };
+}
+
+async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
+  const store = await openStore({
+    url: config.chUrl,
+    username: config.chUser,
+    password: config.chPassword,
+    database: config.chDatabase,
+    dataDir,
+    memoryBytesMax: config.chMemoryBytes,
+    log: logger,
+  });
+  closers.add('clickhouse', () => store.close());
+  const automatic = config.chAutoCreate === '' && store.kind === 'embedded';
+  if (config.chAutoCreate === '1' || automatic) await migrateStore(config, store, logger);
+  return store;
 }
 
 function createGuards(config: Config): Access {
@@ -209,82 +199,5 @@ function watchParts({ health, log, store, facts }: House): void {
   health.probe('pipeline', { vital: false }, () => {
     const { failure } = facts;
     return { state: failure === null ? 'ok' : 'degraded', reason: failure };
-  });
-}
-
-async function openRoles(house: House, closers: Closers): Promise<void> {
-  const { config, health, http, log } = house;
-  addHealthRoutes(http.app, health);
-  if (config.roleSet.has('pipeline')) {
-    const gate = health.role('pipeline');
-    const pipeline = await openPipeline(house);
-    closers.add('pipeline', () => pipeline.stop());
-    gate.serving();
-  }
-  if (config.roleSet.has('ingest')) {
-    const gate = health.role('ingest');
-    const limits = {
-      tokensPerSecond: config.ingestRateLimit,
-      burst: config.ingestRateLimit * 2,
-      bucketsMax: 100_000,
-    };
-    const ingest = createIngest({
-      ...house,
-      scanner: house.kernel.scanner,
-      topic: log.topic(config.topic),
-      deadLetters: log.topic(DEAD_LETTER_TOPIC),
-      cors: createCors({
-        origins: config.corsOrigins.length > 0 ? config.corsOrigins : null,
-        maxAgeSeconds: 600,
-      }),
-      rateLimiter: config.ingestRateLimit > 0 ? createRateLimiter({ ...limits, now: house.now }) : null,
-      limits: {
-        ...defaultIngestLimits,
-        bodyBytesMax: config.ingestBodyBytesMax,
-        eventsMax: config.ingestEventsMax,
-        bodyBytesInFlightMax: config.ingestBytesInFlightMax,
-        requestsInFlightMax: config.ingestRequestsInFlightMax,
-        ackTimeoutMs: config.ingestAckTimeoutMs,
-        ageMaxMs: config.timestampAgeMaxDays * 86_400_000,
-      },
-      ready: () => true,
-      pressure: () => null,
-    });
-    http.addHot(ingest.routes);
-    gate.serving();
-  }
-}
-
-async function openPipeline(house: House): Promise<Pipeline> {
-  const { config, log, store, kernel, facts, now } = house;
-  return await startPipeline({
-    log,
-    kernel,
-    client: store.client,
-    topic: config.topic,
-    deadLetterTopic: DEAD_LETTER_TOPIC,
-    group: config.groupId,
-    defaultApp: config.defaultApp,
-    observer: facts,
-    generation: () => store.generation(),
-    ownServer: store.kind === 'embedded',
-    now,
-    publish: () => {},
-    limits: {
-      batchRowsMax: config.batchRows,
-      batchBytesMax: config.batchBytes,
-      flushAfterMs: config.flushMs,
-      readBytesMax: 4 * 1024 * 1024,
-      leaseMs: config.leaseMs,
-      dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
-      dedupeEntriesMax: config.dedupeEntriesMax,
-      sessionActorsMax: config.sessionActorsMax,
-    },
-    recompute: {
-      everyMs: config.recomputeEveryMs,
-      rowsMax: config.recomputeRowsMax,
-      gapLimitMs: config.gapLimitMs,
-      engagementEveryMs: config.engagementEveryMs,
-    },
   });
 }

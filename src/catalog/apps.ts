@@ -19,7 +19,9 @@ export function createAppCatalog(db: Kysely<CatalogTables>, now: () => number): 
       await db
         .insertInto('apps')
         .values({ app_id, name, created_at: new Date(now()).toISOString() })
-        .onConflict((conflict) => conflict.column('app_id').doUpdateSet(({ ref }) => ({ name: ref('excluded.name') })))
+        .onConflict((conflict) =>
+          conflict.column('app_id').doUpdateSet(({ ref }) => ({ name: ref('excluded.name') })),
+        )
         .execute();
     },
     async list() {

@@ -27,7 +27,10 @@ export interface CatalogOptions {
 /** Rejects when the file is no database, or was made by a newer version. */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   mkdirSync(options.dir, { recursive: true });
-  return await openCatalogOn(createSqliteDialect(join(options.dir, 'catalog.sqlite')), options.now ?? Date.now);
+  return await openCatalogOn(
+    createSqliteDialect(join(options.dir, 'catalog.sqlite')),
+    options.now ?? Date.now,
+  );
 }
 
 /** The same over any database that Kysely speaks to. */

@@ -21,7 +21,11 @@ const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('created_at', 'text', (column) => column.notNull())
         .addColumn('updated_at', 'text', (column) => column.notNull())
         .execute();
-      await db.schema.createIndex('videos_by_creation').on('videos').columns(['created_at', 'video_id']).execute();
+      await db.schema
+        .createIndex('videos_by_creation')
+        .on('videos')
+        .columns(['created_at', 'video_id'])
+        .execute();
       await db.schema
         .createTable('apps')
         .addColumn('app_id', 'text', (column) => column.primaryKey())
@@ -38,5 +42,7 @@ export async function migrateCatalog(db: Kysely<CatalogTables>): Promise<void> {
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName;
-  throw new Error(`The catalogue could not be migrated${failed === undefined ? '' : ` (${failed})`}.`, { cause: error });
+  throw new Error(`The catalogue could not be migrated${failed === undefined ? '' : ` (${failed})`}.`, {
+    cause: error,
+  });
 }

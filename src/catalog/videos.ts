@@ -61,15 +61,24 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
       });
     },
     async get(videoId) {
-      const row = await db.selectFrom('videos').selectAll().where('video_id', '=', videoId).executeTakeFirst();
+      const row = await db
+        .selectFrom('videos')
+        .selectAll()
+        .where('video_id', '=', videoId)
+        .executeTakeFirst();
       return row === undefined ? null : fromRow(row);
     },
     async list({ ids, search = '', after, limit }) {
       if (ids?.length === 0) return [];
       let query = db.selectFrom('videos').selectAll();
       if (ids !== undefined) query = query.where('video_id', 'in', [...ids]);
-      for (const word of search.toLowerCase().split(/\s+/).filter((text) => text !== '')) {
-        query = query.where((is) => is(is.fn('replace', ['search_text', is.val(word), is.val('')]), '!=', is.ref('search_text')));
+      for (const word of search
+        .toLowerCase()
+        .split(/\s+/)
+        .filter((text) => text !== '')) {
+        query = query.where((is) =>
+          is(is.fn('replace', ['search_text', is.val(word), is.val('')]), '!=', is.ref('search_text')),
+        );
       }
       if (after) {
         query = query.where((is) =>
@@ -85,7 +94,10 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
   };
 }
 
-async function upsertRows(db: Kysely<CatalogTables>, rows: readonly Insertable<VideosTable>[]): Promise<void> {
+async function upsertRows(
+  db: Kysely<CatalogTables>,
+  rows: readonly Insertable<VideosTable>[],
+): Promise<void> {
   await db
     .insertInto('videos')
     .values(rows)

@@ -1,7 +1,7 @@
 /**
  * The server of one port. In: sockets. Out: answers by the hot routes (raw node:http, tried first), by Fastify
- * (everything else) and by upgrade handlers (WebSocket). Nothing is lost here: until `serve` every request is
- * answered 503 with Retry-After, and `close` lets the requests in flight finish.
+ * (everything else) and by upgrade handlers (WebSocket). Nothing is lost here: what is not served yet is answered
+ * 503 with Retry-After, and `close` lets the requests in flight finish.
  */
 import {
   createServer as createPlainServer,
@@ -78,10 +78,10 @@ export interface HttpServer {
   readonly port: number;
   /** For example `http://127.0.0.1:3002`. */
   readonly url: string;
-  /** Installs the handlers of exact paths. */
+  /** Installs the handlers of exact paths. They are served at once, whatever else still waits for `serve`. */
   addHot(routes: ReadonlyMap<string, HotHandler>): void;
   addUpgrade(path: string, handler: UpgradeHandler): void;
-  /** Starts to answer. Before it everything gets 503 `starting`. */
+  /** Starts to answer everything else. Before it that gets 503 `starting`. */
   serve(): Promise<void>;
   /** Stops accepting, lets requests in flight finish, and cuts what is left when the deadline is over. */
   close(deadlineMs: number): Promise<void>;
@@ -159,7 +159,7 @@ function createServer(options: HttpServerOptions, limits: HttpLimits, routing: R
     const question = url.indexOf('?');
     const path = question < 0 ? url : url.slice(0, question);
     const handler = findHot(routing, path);
-    if (handler !== undefined && routing.serving) {
+    if (handler !== undefined) {
       handler(request, response, { path, requestId: readRequestId(request.headers), closing });
     } else if (routing.serving) {
       routing.fallback(request, response);
@@ -174,7 +174,7 @@ function createServer(options: HttpServerOptions, limits: HttpLimits, routing: R
   // Hot handlers say themselves when they want the body, after their checks; the rest is told to go on.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const path = (request.url ?? '/').split('?', 1)[0]!;
-    if (!routing.serving || findHot(routing, path) === undefined) response.writeContinue();
+    if (findHot(routing, path) === undefined) response.writeContinue();
     onRequest(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

@@ -80,11 +80,21 @@ export class EventTail {
         const ofVideo = new Set(videos.get(subscription.videoId));
         fitting = fitting.map((group) => ({ ...group, rows: group.rows.filter((row) => ofVideo.has(row)) }));
       }
-      this.#send(topic, fitting.map((group) => group.rows), now, write);
+      this.#send(
+        topic,
+        fitting.map((group) => group.rows),
+        now,
+        write,
+      );
     }
   }
 
-  #send(topic: Topic, fitting: readonly number[][], now: number, write: (row: number) => string | null): void {
+  #send(
+    topic: Topic,
+    fitting: readonly number[][],
+    now: number,
+    write: (row: number) => string | null,
+  ): void {
     const total = fitting.reduce((sum, rows) => sum + rows.length, 0);
     topic.skipped += total;
     const rows = spread(fitting, total, Math.min(total, topic.allowance.left(now)));

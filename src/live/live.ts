@@ -12,8 +12,8 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
 import { RealtimeHistory } from './history.ts';
 import { createRowReader, type PublishedBatch } from './published.ts';
-import { addRealtimeRoutes } from './routes.ts';
 import { RealtimeState } from './realtime.ts';
+import { addRealtimeRoutes } from './routes.ts';
 import { type RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
 import { openSockets, type SocketLimits } from './socket.ts';
 import { createStateSource, createStoreSource, type RealtimeSource, rebuildState } from './source.ts';
@@ -39,7 +39,7 @@ export interface LiveOptions {
   /** See RealtimeOptions. */
   readonly viewsMax?: number;
   readonly viewMemoryMs?: number;
-  /** How far back facts of views are looked for in ClickHouse. Default one hour, six for the state at the start. */
+  /** How far back facts of views are looked for in ClickHouse. Default 10 minutes, six hours for the state at the start. */
   readonly lookbackMs?: number;
   /** How long the start waits for ClickHouse before it begins with nothing, right after a minute. Default 20,000. */
   readonly rebuildWithinMs?: number;
@@ -69,7 +69,8 @@ export async function openLive(options: LiveOptions): Promise<Live> {
   const state = rebuilt?.state ?? null;
   const lastOffsets = rebuilt?.lastOffsets ?? NO_OFFSETS;
   const { client, lookbackMs } = options;
-  const source = state === null ? createStoreSource(client, { now, lookbackMs }) : createStateSource(state, { now });
+  const source =
+    state === null ? createStoreSource(client, { now, lookbackMs }) : createStateSource(state, { now });
   const history = new RealtimeHistory();
   let latest: RealtimeSnapshot | null = null;
   const sockets = openSockets({
@@ -101,7 +102,8 @@ export async function openLive(options: LiveOptions): Promise<Live> {
       sockets.sendEvents(rows, batch.builder);
     },
     realtime: source,
-    handleUpgrade: (request, socket, head, requestId) => sockets.handleUpgrade(request, socket, head, requestId),
+    handleUpgrade: (request, socket, head, requestId) =>
+      sockets.handleUpgrade(request, socket, head, requestId),
     plugin: async (app) => addRealtimeRoutes(app, { source, history, authorize: options.authorize }),
     stats: () => ({ views: 0, untracked: 0, ...state?.stats, sockets: sockets.count }),
     async close() {

@@ -17,7 +17,9 @@ const realtimePoint = Type.Object({
   error_rate: Type.Number({ description: 'Share of error events, 0 to 1' }),
 });
 const realtimeQuery = Type.Object({
-  app_id: Type.Optional(Type.String({ description: 'One or several, comma-separated; default all you may see' })),
+  app_id: Type.Optional(
+    Type.String({ description: 'One or several, comma-separated; default all you may see' }),
+  ),
 });
 const realtimeHistory = Type.Object({ points: Type.Array(realtimePoint) });
 
@@ -52,7 +54,10 @@ export function addRealtimeRoutes(app: FastifyInstance, { source, history, autho
         return (await source.snapshot()).of(hashes);
       } catch (cause) {
         if (!(cause instanceof StoreError)) throw cause;
-        throw new HttpProblem('store_unavailable', 'ClickHouse does not answer.', { cause, retryAfterMs: 2_000 });
+        throw new HttpProblem('store_unavailable', 'ClickHouse does not answer.', {
+          cause,
+          retryAfterMs: 2_000,
+        });
       }
     },
   );

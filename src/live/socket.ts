@@ -15,7 +15,13 @@ import { EventTail } from './event-tail.ts';
 import { FanOut, type Receiver } from './fan-out.ts';
 import type { LiveRows } from './realtime.ts';
 import { hashApp, type RealtimePoint, type RealtimeSnapshot } from './snapshot.ts';
-import { type Authorize, describeSubscription, readApps, readSubscribe, type Subscription } from './subscription.ts';
+import {
+  type Authorize,
+  describeSubscription,
+  readApps,
+  readSubscribe,
+  type Subscription,
+} from './subscription.ts';
 
 export interface SocketLimits {
   readonly socketsMax: number;
@@ -134,7 +140,8 @@ class SocketHub implements Sockets {
     this.#entering++;
     this.#enter(request, socket, head)
       .catch((error: Error) => {
-        const problem = error instanceof HttpProblem ? error : new HttpProblem('internal', 'The handshake failed.');
+        const problem =
+          error instanceof HttpProblem ? error : new HttpProblem('internal', 'The handshake failed.');
         if (!socket.destroyed) refuseUpgrade(socket, problem.code, problem.message, requestId);
       })
       .finally(() => {
@@ -188,7 +195,9 @@ class SocketHub implements Sockets {
     const question = new URL(request.url ?? '/', 'http://any').searchParams;
     const apps = readApps(question.get('app_id') ?? undefined, admission.apps);
     if (this.#closing) throw new HttpProblem('closing', 'Try again soon.');
-    this.#server.handleUpgrade(request, socket, head, (opened) => this.#welcome(opened, admission.apps, apps));
+    this.#server.handleUpgrade(request, socket, head, (opened) =>
+      this.#welcome(opened, admission.apps, apps),
+    );
   }
 
   #welcome(socket: WebSocket, allowed: readonly string[] | null, apps: readonly string[] | null): void {

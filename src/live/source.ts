@@ -1,11 +1,17 @@
 /** Where snapshots come from: the state in this process, or ClickHouse. Either is asked about once a second at most. */
 import type { StoreClient } from '../store/client.ts';
-import { type RealtimeSpan, readLastOffsets, readRealtime, streamReceived, streamViews } from '../store/questions/realtime.ts';
+import {
+  type RealtimeSpan,
+  readLastOffsets,
+  readRealtime,
+  streamReceived,
+  streamViews,
+} from '../store/questions/realtime.ts';
 import { type RealtimeOptions, RealtimeState } from './realtime.ts';
 import { RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
 
 export interface RealtimeSource {
-  /** A snapshot at most a second old. Rejects with StoreError when it has to ask ClickHouse and cannot. */
+  /** A snapshot at most a second old, unless ClickHouse needs longer for one. Rejects with StoreError when it has to ask ClickHouse and cannot. */
   snapshot(): Promise<RealtimeSnapshot>;
 }
 
@@ -22,34 +28,45 @@ export function createStateSource(state: RealtimeState, options: SourceOptions):
 }
 
 interface StoreSourceOptions extends SourceOptions {
-  /** How far back facts of a view are looked for. Default one hour. */
+  /** How far back facts of a view are looked for. Default 10 minutes. */
   readonly lookbackMs?: number;
-  /** Default 5,000. */
+  /** Default 10,000. */
   readonly timeoutMs?: number;
 }
 
 /** From ClickHouse, for a process that does not see the events go by. */
 export function createStoreSource(client: StoreClient, options: StoreSourceOptions): RealtimeSource {
-  const { lookbackMs = 60 * 60_000, timeoutMs = 5_000 } = options;
+  const { lookbackMs = 10 * 60_000, timeoutMs = 10_000 } = options;
   return createSource(async (now) => {
     const span = { now, windowMs: WINDOW_MS, lookbackMs };
     return new RealtimeSnapshot(now, await readRealtime(client, span, { timeoutMs }));
   }, options);
 }
 
-function createSource(read: (now: number) => Promise<RealtimeSnapshot>, options: SourceOptions): RealtimeSource {
-  const { now, cacheMs = 950 } = options;
+function createSource(
+  read: (now: number) => Promise<RealtimeSnapshot>,
+  { now, cacheMs = 950 }: SourceOptions,
+): RealtimeSource {
   let latest: RealtimeSnapshot | null = null;
+  let freshUntil = -Infinity;
   let reading: Promise<RealtimeSnapshot> | null = null;
+
+  async function readNow(): Promise<RealtimeSnapshot> {
+    const began = now();
+    latest = await read(began);
+    // Whatever a look costs, at most half of the time goes into looking.
+    freshUntil = Math.max(began + cacheMs, now() + (now() - began));
+    return latest;
+  }
+
   return {
     async snapshot() {
-      if (latest !== null && now() - latest.at < cacheMs) return latest;
+      if (latest !== null && now() < freshUntil) return latest;
       // Everybody who asks meanwhile waits for the same answer.
-      reading ??= read(now()).finally(() => {
+      reading ??= readNow().finally(() => {
         reading = null;
       });
-      latest = await reading;
-      return latest;
+      return await reading;
     },
   };
 }
@@ -69,7 +86,8 @@ export async function rebuildState(
   timeoutMs: number,
 ): Promise<RebuiltState> {
   const state = new RealtimeState({ ...options, now: span.now });
-  for await (const rows of streamViews(client, span, { timeoutMs })) for (const row of rows) state.restoreView(row);
+  for await (const rows of streamViews(client, span, { timeoutMs }))
+    for (const row of rows) state.restoreView(row);
   for await (const rows of streamReceived(client, span, { timeoutMs }))
     for (const row of rows) state.restoreReceived(row);
   return { state, lastOffsets: await readLastOffsets(client, span, { timeoutMs }) };

@@ -8,7 +8,10 @@ export type Admission =
   | { readonly granted: false; readonly code: ProblemCode; readonly detail: string };
 
 /** @param from a socket's handshake may carry its credential in the query, since a page can send no header there. */
-export type Authorize = (request: IncomingMessage, from: 'route' | 'socket') => Admission | Promise<Admission>;
+export type Authorize = (
+  request: IncomingMessage,
+  from: 'route' | 'socket',
+) => Admission | Promise<Admission>;
 
 /** What one socket wants. null: no choice made. */
 export interface Subscription {
@@ -23,10 +26,16 @@ const LIST_MAX = 100;
 const TEXT_MAX = 256;
 
 /** The apps that `text` (comma-separated) chooses among the allowed ones. Throws HttpProblem. */
-export function readApps(text: string | undefined, allowed: readonly string[] | null): readonly string[] | null {
-  const apps = [...new Set((text ?? '').split(',').map((app) => app.trim()))].filter((app) => app !== '').sort();
+export function readApps(
+  text: string | undefined,
+  allowed: readonly string[] | null,
+): readonly string[] | null {
+  const apps = [...new Set((text ?? '').split(',').map((app) => app.trim()))]
+    .filter((app) => app !== '')
+    .sort();
   if (apps.length === 0) return allowed;
-  if (apps.length > LIST_MAX) throw new HttpProblem('invalid_request', `app_id names at most ${LIST_MAX} apps.`);
+  if (apps.length > LIST_MAX)
+    throw new HttpProblem('invalid_request', `app_id names at most ${LIST_MAX} apps.`);
   const foreign = allowed === null ? undefined : apps.find((app) => !allowed.includes(app));
   if (foreign !== undefined) throw new HttpProblem('app_forbidden', `You may not see the app ${foreign}.`);
   return apps;
@@ -63,7 +72,8 @@ export function describeSubscription({ apps, eventNames, videoId, events }: Subs
 function readNames(value: unknown): readonly string[] | null {
   if (value === undefined || value === null) return null;
   const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length > LIST_MAX) throw new HttpProblem('invalid_request', `event_name has at most ${LIST_MAX} names.`);
+  if (list.length > LIST_MAX)
+    throw new HttpProblem('invalid_request', `event_name has at most ${LIST_MAX} names.`);
   const names = list.map((name) => readText(name, 'event_name', TEXT_MAX));
   const known = names.filter((name) => name !== null);
   return known.length === 0 ? null : [...new Set(known)].sort();

@@ -1,4 +1,5 @@
 import { WHEEL_MS } from './event-window.ts';
+import { WINDOW_MS } from './snapshot.ts';
 import { VIEW_FLOATS, VIEW_WORDS, type ViewTable, viewFloat, viewWord } from './view-table.ts';
 
 /** Bits of a view's `flags` word. */
@@ -14,6 +15,7 @@ export const viewFlag = {
 interface ViewListsOptions {
   /** Epoch ms; the window begins after it. */
   readonly tail: number;
+  /** How long a view is remembered after its last event; the window at least. */
   readonly memoryMs: number;
   /** A view fell out of the window. */
   readonly onSilent: (id: number) => void;
@@ -33,6 +35,7 @@ export class ViewLists {
   readonly #options: ViewListsOptions;
   readonly #heard = new Uint32Array(WHEEL_MS);
   readonly #silent = new Uint32Array(FORGET_SLOTS);
+  readonly #memoryMs: number;
   /** Silent views are filed by this many ms, so that the memory spans half of the slots. */
   readonly #slotMs: number;
   #tail: number;
@@ -42,7 +45,8 @@ export class ViewLists {
   constructor(views: ViewTable, options: ViewListsOptions) {
     this.#views = views;
     this.#options = options;
-    this.#slotMs = Math.max(1, Math.ceil(options.memoryMs / (FORGET_SLOTS / 2)));
+    this.#memoryMs = Math.max(WINDOW_MS, options.memoryMs);
+    this.#slotMs = Math.ceil(this.#memoryMs / (FORGET_SLOTS / 2));
     this.#tail = options.tail;
     this.#cursor = this.#firstRemembered();
   }
@@ -90,7 +94,7 @@ export class ViewLists {
   }
 
   #firstRemembered(): number {
-    return Math.floor((this.#tail - this.#options.memoryMs) / this.#slotMs);
+    return Math.floor((this.#tail + WINDOW_MS - this.#memoryMs) / this.#slotMs);
   }
 
   #refile(slot: number): void {

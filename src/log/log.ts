@@ -62,6 +62,18 @@ export interface Membership {
   stop(): Promise<void>;
 }
 
+export interface Lag {
+  readonly partition: number;
+  /** Records not yet committed. */
+  readonly records: number;
+  /** Epoch ms of the first of them; null when there is none. */
+  readonly oldestTimestamp: number | null;
+  readonly committed: number;
+  readonly end: number;
+  /** What the partition holds; null where nobody can tell. */
+  readonly bytes: number | null;
+}
+
 export interface Topic {
   readonly name: string;
   readonly partitions: number;
@@ -78,8 +90,8 @@ export interface Topic {
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
-  /** Records not yet committed by the group, per partition. */
-  lag(group: string): Promise<{ partition: number; records: number; oldestTimestamp: number | null }[]>;
+  /** How far the group is, per partition. */
+  lag(group: string): Promise<Lag[]>;
 }
 
 export interface LogHealth {

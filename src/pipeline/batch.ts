@@ -1,6 +1,8 @@
+import { eventLimits } from '../event/event.ts';
+import { formatUuid } from '../event/kernel/uuid.ts';
 import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
-import type { DedupeWindow } from './dedupe-window.ts';
+import { CLOCK_MARGIN_MS, type DedupeWindow } from './dedupe-window.ts';
 import { createTally, type Tally } from './ledger.ts';
 
 /**
@@ -49,8 +51,11 @@ export interface LateRow {
   readonly index: number;
 }
 
-/** Coordinates that are stored already: offset -> indexes. */
-export type Present = ReadonlyMap<number, ReadonlySet<number>>;
+/**
+ * What is stored already: offset -> `presentKey` of each row. The id is part of the key, since a log that began anew
+ * (another disk, the same ClickHouse) gives its events places that others had before.
+ */
+export type Present = ReadonlyMap<number, ReadonlySet<string>>;
 
 export interface BatchContext {
   readonly dedupe: DedupeWindow;
@@ -58,9 +63,6 @@ export interface BatchContext {
   /** Rows stored by an earlier attempt that nobody committed; taken as facts. */
   readonly present: Present;
 }
-
-/** A client's clock may run ahead by this much before its events are treated as late ones. */
-export const CLOCK_MARGIN_MS = 5_000;
 
 export class Batch {
   readonly builder: BlockBuilder;
@@ -74,6 +76,8 @@ export class Batch {
   /** Epoch ms of receipt of its oldest event. */
   oldestReceivedAt = Infinity;
   #parseSeconds = 0;
+  /** Per row, after the steps: 1 for a bot's. */
+  isBot: Uint8Array | null = null;
   /** Rows stored by an earlier attempt and therefore not in the block. */
   presentRows = 0;
 
@@ -139,8 +143,16 @@ export class Batch {
 
   /** The row of an event that is in the block. */
   rowOf(span: Span, index: number): number {
-    for (let row = span.firstRow; row < span.firstRow + span.rows; row++)
-      if (this.builder.index[row] === index) return row;
+    // Rows of a record lie in the order of their indexes.
+    const { index: indexes } = this.builder;
+    let low = span.firstRow;
+    let high = span.firstRow + span.rows;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (indexes[middle]! < index) low = middle + 1;
+      else high = middle;
+    }
+    if (low < span.firstRow + span.rows && indexes[low] === index) return low;
     throw new Error(`event ${index} of record ${span.record.offset} has no row in this batch`);
   }
 
@@ -178,13 +190,7 @@ export class Batch {
     let skip: Uint8Array | null = null;
     for (let row = span.firstRow, end = builder.rows; row < end; row++) {
       const index = indexes[row]!;
-      if (present?.has(index)) {
-        stored.count(apps[row]!);
-        this.presentRows++;
-        skip ??= new Uint8Array(span.events);
-        skip[index] = 1;
-        continue;
-      }
+      const created = createdAt(flags[row]!, timestamp[row]!, idWords, row);
       const low = payloadWords[row * 2]!;
       const verdict = dedupe.check(
         appHash[row]!,
@@ -193,10 +199,19 @@ export class Batch {
         low,
         payloadWords[row * 2 + 1]!,
         receivedAt,
+        created,
       );
+      if (present?.has(presentKey(index, idAt(idWords, row)))) {
+        // The check only made its id known: what is stored is no longer to be decided.
+        stored.count(apps[row]!);
+        this.presentRows++;
+        skip ??= new Uint8Array(span.events);
+        skip[index] = 1;
+        continue;
+      }
       if (verdict === 'new') {
         stored.count(apps[row]!);
-        if (mayBeOld(flags[row]!, timestamp[row]!, idWords, row, receivedAt, dedupe.start))
+        if (created < dedupe.start + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS)
           this.late.push({ span, index });
         continue;
       }
@@ -219,20 +234,26 @@ export class Batch {
 }
 
 /**
- * An event created inside the window cannot have been received before it. One created earlier, or at a time that nobody
- * can tell, can. Ids made of a place in the log are new by construction.
+ * When the client made the event, epoch ms. One created inside the window cannot have been received before it; one
+ * created earlier, or at a time that nobody can tell, can. NaN, which is never late, for an id made of a place in the
+ * log: that is new by construction.
  */
-function mayBeOld(
-  flags: number,
-  timestamp: number,
-  idWords: Uint32Array,
-  row: number,
-  receivedAt: number,
-  windowStart: number,
-): boolean {
-  if ((flags & rowFlag.hasEventId) === 0) return false;
-  const created = (flags & rowFlag.hasTimestamp) === 0 ? uuidTime(idWords, row) : timestamp;
-  return created < windowStart + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS;
+function createdAt(flags: number, timestamp: number, idWords: Uint32Array, row: number): number {
+  if ((flags & rowFlag.hasEventId) === 0) return Number.NaN;
+  return (flags & rowFlag.hasTimestamp) === 0 ? uuidTime(idWords, row) : timestamp;
+}
+
+/** One event of a record, as `Present` names it. */
+export function presentKey(index: number, eventId: string): string {
+  return `${index} ${eventId}`;
+}
+
+/** The event_id of a row as text. */
+export function idAt(words: Uint32Array, row: number): string {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < 4; i++) view.setUint32(i * 4, words[row * 4 + i]!);
+  return formatUuid(bytes);
 }
 
 /** Counts runs of equal texts, so that each run is told once. */
@@ -288,12 +309,18 @@ export function readMeta(record: LogRecord, defaultApp: string): RecordMeta {
   let country = '';
   let count: number | null = null;
   for (const [name, value] of record.headers) {
-    if (name === 'received_at') receivedAt = Number(value) || receivedAt;
-    else if (name === 'sent_at') sentAt = Number(value) || null;
+    if (name === 'received_at') receivedAt = readMoment(value) ?? receivedAt;
+    else if (name === 'sent_at') sentAt = readMoment(value);
     else if (name === 'app') app = value || app;
     else if (name === 'ua') userAgent = value;
     else if (name === 'country') country = value;
     else if (name === 'count') count = Number(value);
   }
   return { receivedAt, sentAt, app, userAgent, country, count };
+}
+
+/** Epoch ms of a header; null when it is no moment that can be stored. Headers of foreign producers may say anything. */
+function readMoment(value: string): number | null {
+  const at = Number(value);
+  return Number.isInteger(at) && at > 0 && at <= eventLimits.timestampMax ? at : null;
 }

@@ -92,10 +92,9 @@ class Road {
     const { signal } = this.#assignment;
     const state = await this.#open();
     const writer = this.#createWriter(state);
-    await writer.syncClock();
     let batch = this.#nextBatch();
     while (!signal.aborted) {
-      const records = await this.#assignment.read(this.#deps.limits.readBytesMax, this.#waitMs(batch));
+      const records = await this.#read(batch);
       await this.#fill(batch, records, state);
       if (!this.#due(batch)) continue;
       batch = await this.#handOver(batch, writer, state);
@@ -136,9 +135,24 @@ class Road {
     return new Batch(this.#assignment.partition, this.#builders[this.#turn]!);
   }
 
+  /** A failed read is tried again: a partition that nobody reads any more would be worse. */
+  async #read(batch: Batch): Promise<LogRecord[]> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#assignment.read(this.#deps.limits.readBytesMax, this.#waitMs(batch));
+      } catch (error) {
+        await this.#backOff('read', attempt, error);
+      }
+    }
+  }
+
   #waitMs(batch: Batch): number {
     if (batch.spans.length === 0) return 1_000;
-    return Math.max(1, this.#deps.limits.flushAfterMs - (performance.now() - batch.openedAt));
+    // A batch that is due may have to wait for the one before; it looks again at this pace.
+    return Math.max(
+      this.#writing ? 10 : 1,
+      this.#deps.limits.flushAfterMs - (performance.now() - batch.openedAt),
+    );
   }
 
   async #fill(batch: Batch, records: readonly LogRecord[], state: BatchContext): Promise<void> {
@@ -169,7 +183,7 @@ class Road {
     await this.#settle(batch, state);
     await this.#inFlight;
     this.#writing = true;
-    this.#inFlight = this.#finish(batch, writer).finally(() => {
+    this.#inFlight = this.#finish(batch, writer, state).finally(() => {
       this.#writing = false;
     });
     // The rejection (the assignment ended) is seen by whoever awaits it next.
@@ -178,6 +192,7 @@ class Road {
   }
 
   async #settle(batch: Batch, state: PartitionState): Promise<void> {
+    state.sessions.turnIfDue(batch.oldestReceivedAt);
     for (let attempt = 0; ; attempt++) {
       try {
         await settleLateIds(batch, this.#deps.store);
@@ -188,12 +203,14 @@ class Road {
     }
   }
 
-  async #finish(batch: Batch, writer: Writer): Promise<void> {
+  async #finish(batch: Batch, writer: Writer, { dedupe }: PartitionState): Promise<void> {
     const { store, observer, deadLetters, topic, publish, now } = this.#deps;
     const rows = batch.rows;
     const began = performance.now();
+    const remembered = dedupe.added;
     // 1. insert
     await writer.write(batch);
+    dedupe.settle(remembered);
     if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestReceivedAt);
     // 2. dead letters
     await this.#persist('dead letters', () => buryDead(batch, topic.name, deadLetters));

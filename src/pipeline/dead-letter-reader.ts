@@ -52,10 +52,14 @@ async function store(assignment: Assignment, records: readonly LogRecord[], deps
   for (const row of rows) deps.buried(row.reason, 1);
 }
 
-/** A letter of a foreign hand may lack any header: its place in the topic stands in. */
+/** A letter of a foreign hand may lack any header or say nonsense: its place in the topic stands in. */
 export function readLetter(record: LogRecord): DeadLetterRow {
   const header = new Map(record.headers);
-  const number = (name: string) => Number(header.get(name) ?? -1);
+  const whole = (name: string, otherwise: number): number => {
+    const value = Number(header.get(name) ?? otherwise);
+    return Number.isSafeInteger(value) ? value : otherwise;
+  };
+  const number = (name: string) => whole(name, -1);
   const payload = new TextDecoder().decode(record.value);
   return {
     id: formatUuid(readEventId(header.get('dlq.id') ?? `${record.partition}:${record.offset}`)),
@@ -70,7 +74,7 @@ export function readLetter(record: LogRecord): DeadLetterRow {
     eventId: readText(payload, 'event_id'),
     payload,
     truncated: header.get('dlq.truncated') === 'true',
-    receivedAt: Number(header.get('dlq.received_at') ?? record.timestamp),
+    receivedAt: whole('dlq.received_at', record.timestamp),
   };
 }
 

@@ -5,10 +5,16 @@
  * enough the older is forgotten. `start` is the time of receipt from which on every id is in memory; for an event that
  * may have been received before it, the caller asks ClickHouse.
  *
+ * Two things are never forgotten by a turn: ids whose events are not stored yet (`settle`), since ClickHouse cannot be
+ * asked for them, and ids of events from clocks that run ahead, until the window has passed the time they claim.
+ *
  * A slot holds 64 bits of (app, event_id) and 32 bits of the payload, so a false duplicate needs a collision of 96 bits.
  */
 
 export type Verdict = 'new' | 'duplicate' | 'collision';
+
+/** A client's clock may run ahead by this much before its events are treated as late ones. */
+export const CLOCK_MARGIN_MS = 5_000;
 
 const SLOT_WORDS = 3;
 const FIRST_SLOTS = 1 << 14;
@@ -26,7 +32,8 @@ class Generation {
   /** The slot of the key, or the empty slot where it would go. */
   find(low: number, high: number): number {
     const mask = this.slots - 1;
-    for (let slot = low & mask; ; slot = (slot + 1) & mask) {
+    // Both words: ids that differ in one place only may share the other.
+    for (let slot = (low ^ high) & mask; ; slot = (slot + 1) & mask) {
       const at = slot * SLOT_WORDS;
       const a = this.words[at]!;
       const b = this.words[at + 1]!;
@@ -58,14 +65,30 @@ class Generation {
 export interface DedupeWindowOptions {
   /** How far back ids are kept, at most. */
   readonly windowMs: number;
-  /** Ids in both generations together, at most; under load the window gets shorter, never the memory larger. */
+  /**
+   * Ids in both generations together, at most, beside those not stored yet; under load the window gets shorter, never
+   * the memory larger.
+   */
   readonly entriesMax: number;
+}
+
+/** An event that claims to be of a time after its receipt. */
+interface Ahead {
+  readonly low: number;
+  readonly high: number;
+  readonly payload: number;
+  readonly created: number;
 }
 
 export class DedupeWindow {
   readonly #options: DedupeWindowOptions;
   #newer: Generation;
   #older: Generation | null = null;
+  #added = 0;
+  /** `#added` when the older generation was closed. */
+  #olderEnd = 0;
+  #settled = 0;
+  #ahead: Ahead[] = [];
 
   /** `startedAt`: epoch ms; every id received from then on has been or will be given to `check` or `load`. */
   constructor(options: DedupeWindowOptions, startedAt: number) {
@@ -82,7 +105,17 @@ export class DedupeWindow {
     return this.#newer.count + (this.#older?.count ?? 0);
   }
 
-  /** Looks the id up and remembers it when it is new. */
+  /** How many ids were remembered so far: the place up to which `settle` may be called one day. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** The events of all ids remembered up to there are stored. */
+  settle(added: number): void {
+    this.#settled = added;
+  }
+
+  /** Looks the id up and remembers it when it is new. `created`: epoch ms at which the event says it was made. */
   check(
     appHash: number,
     id: Uint32Array,
@@ -90,6 +123,7 @@ export class DedupeWindow {
     payloadLow: number,
     payloadHigh: number,
     receivedAt: number,
+    created: number,
   ): Verdict {
     const low = mix(id[at]! ^ Math.imul(id[at + 2]!, 0x9e3779b1), appHash ^ id[at + 3]!);
     const high = mix(
@@ -103,6 +137,10 @@ export class DedupeWindow {
     if (known !== null) return known === payload ? 'duplicate' : 'collision';
     this.#turnIfDue(receivedAt);
     this.#newer.add(key, high, payload);
+    this.#added++;
+    // An event_id may be sent again until the claimed time is long over. Beyond the bound some are forgotten early.
+    if (created > receivedAt + CLOCK_MARGIN_MS && this.#ahead.length < this.#options.entriesMax / 8)
+      this.#ahead.push({ low: key, high, payload, created });
     return 'new';
   }
 
@@ -110,9 +148,12 @@ export class DedupeWindow {
     const { windowMs, entriesMax } = this.#options;
     const full = this.#newer.count >= entriesMax / 2;
     const old = receivedAt - this.#newer.startedAt >= windowMs / 2;
-    if (!full && !old) return;
+    if ((!full && !old) || this.#olderEnd > this.#settled) return;
     this.#older = this.#newer;
+    this.#olderEnd = this.#added;
     this.#newer = new Generation(receivedAt);
+    this.#ahead = this.#ahead.filter(({ created }) => created + CLOCK_MARGIN_MS >= this.start);
+    for (const { low, high, payload } of this.#ahead) this.#newer.add(low, high, payload);
   }
 }
 

@@ -1,8 +1,8 @@
 import { hashParts } from '../event/kernel/hash.ts';
-import { formatUuid } from '../event/kernel/uuid.ts';
 import { rowFlag } from '../event/kernel.ts';
 import { BUCKET_SECONDS, type EventStore, SESSION_GAP_MS, type StoredId } from '../store/events.ts';
-import { type Batch, CLOCK_MARGIN_MS, type LateRow, type Span } from './batch.ts';
+import { type Batch, idAt, type LateRow, type Span } from './batch.ts';
+import { CLOCK_MARGIN_MS } from './dedupe-window.ts';
 import { needsSession, type SessionMemory } from './steps/sessions.ts';
 
 /**
@@ -16,9 +16,11 @@ const IDS_PER_QUERY = 20_000;
 /** Takes late duplicates out of the batch. */
 export async function settleLateIds(batch: Batch, store: EventStore): Promise<void> {
   if (batch.late.length === 0) return;
+  // All answers first: a look-up that fails must leave the batch as it was, since it is tried again.
+  const answers: [LateId[], Map<string, string>][] = [];
+  for (const [group, rows] of groupLate(batch)) answers.push([rows, await findStored(store, group, rows)]);
   const out = new Map<Span, Set<number>>();
-  for (const [group, rows] of groupLate(batch)) {
-    const stored = await findStored(store, group, rows);
+  for (const [rows, stored] of answers) {
     for (const { late, id, payload } of rows) {
       const known = stored.get(id);
       if (known === undefined) continue;
@@ -57,7 +59,7 @@ function groupLate(batch: Batch): [LateGroup, LateId[]][] {
     const high = builder.payloadWords[row * 2 + 1]!;
     group[1].push({
       late,
-      id: uuidAt(builder.idWords, row),
+      id: idAt(builder.idWords, row),
       payload: ((BigInt(high) << 32n) | BigInt(low)).toString(),
       bucket: Math.floor(builder.timestamp[row]! / 1000 / BUCKET_SECONDS) * BUCKET_SECONDS,
     });
@@ -113,11 +115,4 @@ export async function loadLateSessions(
 /** The kernel's `actorWords`, from text. */
 export function actorHash(app: string, actor: string): bigint {
   return hashParts(app, actor);
-}
-
-function uuidAt(words: Uint32Array, row: number): string {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  for (let i = 0; i < 4; i++) view.setUint32(i * 4, words[row * 4 + i]!);
-  return formatUuid(bytes);
 }

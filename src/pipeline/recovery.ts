@@ -1,8 +1,8 @@
 import { hash64 } from '../event/kernel/hash.ts';
 import type { Assignment } from '../log/log.ts';
-import { type BatchContext, CLOCK_MARGIN_MS, type Present } from './batch.ts';
+import type { BatchContext, Present } from './batch.ts';
 import type { PipelineDependencies } from './consumer.ts';
-import { DedupeWindow } from './dedupe-window.ts';
+import { CLOCK_MARGIN_MS, DedupeWindow } from './dedupe-window.ts';
 import { actorHash } from './late.ts';
 import { SessionMemory } from './steps/sessions.ts';
 
@@ -28,11 +28,14 @@ export async function openPartitionState(
   const { store, limits, now } = deps;
   const { partition, committed } = assignment;
   if (!deps.ownServer) {
-    await store.endInserts(partition);
-    // Whoever wrote here before took a lease no longer than ours.
+    // Whoever wrote here before took a lease no longer than ours. Only then: what is running still is ended for good.
     await sleep(limits.leaseMs);
+    await store.endInserts(partition);
   }
-  const present: Present = await store.present(partition, committed.offset);
+  const uncommitted = { partition, from: committed.offset, until: assignment.endOffset() };
+  const present: Present = await store.present(uncommitted);
+  // They may have landed after the recompute that thought their mark was over.
+  if (present.size > 0) await store.markStored(uncommitted);
   const dedupe = await loadWindow(partition, deps);
   const since = now() - SESSION_TURN_MS;
   const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });
@@ -55,13 +58,15 @@ async function loadWindow(partition: number, deps: PipelineDependencies): Promis
   const words = new Uint32Array(4);
   const appHashes = new Map<string, number>();
   for (let i = ids.length - 1; i >= 0; i--) {
-    const { app_id, event_id, payload_hash, received_at } = ids[i]!;
+    const { app_id, event_id, payload_hash, received_at, timestamp } = ids[i]!;
     const app = appHashes.getOrInsertComputed(app_id, appHash);
     const bytes = Buffer.from(event_id.replaceAll('-', ''), 'hex');
     for (let w = 0; w < 4; w++) words[w] = bytes.readUInt32BE(w * 4);
     const payload = BigInt(payload_hash);
-    dedupe.check(app, words, 0, Number(payload & 0xffff_ffffn), Number(payload >> 32n), received_at);
+    const [low, high] = [Number(payload & 0xffff_ffffn), Number(payload >> 32n)];
+    dedupe.check(app, words, 0, low, high, received_at, timestamp);
   }
+  dedupe.settle(dedupe.added);
   return dedupe;
 }
 

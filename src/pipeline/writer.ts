@@ -1,6 +1,6 @@
 import type { EventStore } from '../store/events.ts';
 import { BUCKET_SECONDS, insertIdPrefix } from '../store/events.ts';
-import type { Batch, Span } from './batch.ts';
+import { type Batch, idAt, presentKey, type Span } from './batch.ts';
 import { type Block, createBlock } from './block.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from './encode.ts';
 import { runSteps, type Step, type StepObserver } from './steps.ts';
@@ -15,7 +15,8 @@ import { runSteps, type Step, type StepObserver } from './steps.ts';
 
 /** An insert whose outcome nobody knows. */
 export interface Doubt {
-  readonly generation: number;
+  /** Of the server when the doubt arose: the insert went to that one or an earlier one. */
+  generation: number;
   /** By the server's clock, epoch ms. */
   leaseUntil: number;
 }
@@ -42,7 +43,7 @@ const BUCKET_MS = BUCKET_SECONDS * 1000;
 export class Writer {
   readonly #options: WriterOptions;
   readonly #marks = new Map<string, number>();
-  #clockOffsetMs = 0;
+  #clockOffsetMs = Number.NaN;
   #inserts = 0;
 
   constructor(options: WriterOptions) {
@@ -63,10 +64,11 @@ export class Writer {
       try {
         if (doubt) await this.#keepMissing(batch, doubt);
         if (batch.rows === 0) return;
-        doubt = { generation: this.#options.generation(), leaseUntil: 0 };
+        doubt = { generation: 0, leaseUntil: 0 };
         await this.#attempt(batch, doubt);
         return;
       } catch (error) {
+        if (doubt) doubt.generation = this.#options.generation();
         await this.#options.backOff(attempt, error);
       }
     }
@@ -76,6 +78,8 @@ export class Writer {
     const { steps, observer, store, partition, leaseMs } = this.#options;
     const block = createBlock(batch);
     runSteps(steps, block, observer);
+    batch.isBot = block.isBot;
+    if (Number.isNaN(this.#clockOffsetMs)) await this.syncClock();
     const leaseUntil = Math.round(this.#options.now() + this.#clockOffsetMs + leaseMs);
     await this.#announce(block, leaseUntil);
     const chunks = encodeBlock(block, leaseUntil);
@@ -98,26 +102,38 @@ export class Writer {
   /** Takes out of the batch what is stored already. */
   async #keepMissing(batch: Batch, doubt: Doubt): Promise<void> {
     await this.fence(doubt);
-    const present = await this.#options.store.present(batch.partition, batch.firstOffset);
+    const places = { partition: batch.partition, from: batch.firstOffset, until: batch.nextOffset };
+    const present = await this.#options.store.present(places);
+    if (present.size === 0) return;
+    // They may have landed after the recompute that thought their mark was over.
+    await this.#options.store.markStored(places);
+    const { index: indexes, idWords } = batch.builder;
     const out = new Map<Span, ReadonlySet<number>>();
     for (const span of batch.spans) {
-      const indexes = present.get(span.record.offset);
-      if (indexes) out.set(span, indexes);
+      const keys = present.get(span.record.offset);
+      if (!keys) continue;
+      const stored = new Set<number>();
+      for (let row = span.firstRow; row < span.firstRow + span.rows; row++)
+        if (keys.has(presentKey(indexes[row]!, idAt(idWords, row)))) stored.add(indexes[row]!);
+      out.set(span, stored);
     }
     batch.rebuild(out);
   }
 
   /**
-   * After this no insert that was sent before can land: it ran on a server that is gone, or it was ended and its lease
-   * is over besides.
+   * After this no insert that was sent before can land: it ran on a server that is gone, or its lease is over by the
+   * server's own clock and it was ended. In this order: until the lease is over one may still arrive and begin.
    */
   async fence(doubt: Doubt): Promise<void> {
-    const { store, partition, now, sleep } = this.#options;
+    const { store, partition, sleep } = this.#options;
     await this.syncClock();
     if (doubt.generation !== this.#options.generation()) return;
+    for (;;) {
+      const rest = doubt.leaseUntil - (await store.serverTime());
+      if (rest < 0) break;
+      await sleep(rest + 1);
+    }
     await store.endInserts(partition);
-    const rest = doubt.leaseUntil - (now() + this.#clockOffsetMs);
-    if (rest >= 0) await sleep(rest + 1);
   }
 }
 
@@ -135,8 +151,9 @@ function touchedBuckets({ text, builder, rows }: Block): { app: string; bucket: 
     found.add(key);
   }
   return Array.from(found, (key) => {
-    const bucket = Math.floor(key / apps.length) * BUCKET_SECONDS;
-    const app = apps[key % apps.length]!;
+    const place = Math.floor(key / apps.length);
+    const bucket = place * BUCKET_SECONDS;
+    const app = apps[key - place * apps.length]!;
     return { app, bucket, key: `${bucket} ${app}` };
   });
 }

@@ -20,7 +20,8 @@ export function addAppsRoute(app: FastifyInstance, options: QueryOptions): void 
       config: { scopes: ['read', 'admin'] },
       schema: {
         summary: 'Apps',
-        description: 'The apps of the catalogue and those that sent events, by id, as far as the caller may see them.',
+        description:
+          'The apps of the catalogue and those that sent events, by id, as far as the caller may see them.',
         tags: ['Catalogue'],
         response: { 200: Answer },
       },

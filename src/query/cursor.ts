@@ -11,6 +11,14 @@ export function listKey(parts: unknown): string {
   return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 8);
 }
 
+type PlaceType = 'number' | 'string' | 'uuid';
+
+const fits: Readonly<Record<PlaceType, (value: unknown) => boolean>> = {
+  number: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+  string: (value) => typeof value === 'string',
+  uuid: (value) => typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value),
+};
+
 export function writeCursor(key: string, place: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify([key, ...place])).toString('base64url');
 }
@@ -22,7 +30,7 @@ export function writeCursor(key: string, place: readonly (string | number)[]): s
 export function readCursor(
   cursor: string | undefined,
   key: string,
-  types: readonly ('number' | 'string')[],
+  types: readonly PlaceType[],
 ): (string | number)[] | null {
   if (cursor === undefined || cursor === '') return null;
   const refuse = () =>
@@ -38,12 +46,6 @@ export function readCursor(
   }
   if (!Array.isArray(place) || place.length !== types.length + 1 || place[0] !== key) throw refuse();
   const values = place.slice(1) as unknown[];
-  for (const [i, value] of values.entries()) {
-    const fits =
-      types[i] === 'number'
-        ? Number.isSafeInteger(value) && (value as number) >= 0
-        : typeof value === 'string';
-    if (!fits) throw refuse();
-  }
+  if (!values.every((value, i) => fits[types[i]!](value))) throw refuse();
   return values as (string | number)[];
 }

@@ -4,7 +4,16 @@ import { askDeadLetterGroups, askDeadLetters, type DeadLetterRow } from '../stor
 import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import type { QueryOptions } from './query.ts';
-import { appIdParam, cursorParam, iso, isoTime, LIMIT_DEFAULT, limitParam, nullable, pageOf } from './schemas.ts';
+import {
+  appIdParam,
+  cursorParam,
+  iso,
+  isoTime,
+  LIMIT_DEFAULT,
+  limitParam,
+  nullable,
+  pageOf,
+} from './schemas.ts';
 import { ask } from './store-problem.ts';
 
 const reasonParam = Type.Optional(Type.String({ description: 'Only letters with this reason.' }));
@@ -27,7 +36,12 @@ const Item = Type.Object({
   reason: Type.String(),
   detail: text,
   source: Type.Union([
-    Type.Object({ topic: Type.String(), partition: Type.Integer(), offset: Type.Integer(), index: Type.Integer() }),
+    Type.Object({
+      topic: Type.String(),
+      partition: Type.Integer(),
+      offset: Type.Integer(),
+      index: Type.Integer(),
+    }),
     Type.Object({ path: Type.String() }),
   ]),
   received_at: isoTime,
@@ -51,7 +65,8 @@ export function addDeadLetterRoutes(app: FastifyInstance, options: QueryOptions)
       config: { scopes: ['admin'] },
       schema: {
         summary: 'Dead letters',
-        description: 'Events that could not be stored, with the reason, the newest first. All that are kept, without a default range.',
+        description:
+          'Events that could not be stored, with the reason, the newest first. All that are kept, without a default range.',
         tags: ['Operation'],
         querystring: Query,
         response: { 200: Answer },
@@ -99,7 +114,9 @@ function addGroupsRoute(app: FastifyInstance, options: QueryOptions): void {
     },
     async (request): Promise<Static<typeof GroupsAnswer>> => {
       const apps = readApps(request as FastifyRequest, request.query.app_id);
-      const rows = await ask(askDeadLetterGroups(options.store, { apps, reason: request.query.reason ?? null }));
+      const rows = await ask(
+        askDeadLetterGroups(options.store, { apps, reason: request.query.reason ?? null }),
+      );
       return {
         data: rows.map(({ reason, count, first_ms, last_ms }) => ({
           reason,
@@ -114,7 +131,12 @@ function addGroupsRoute(app: FastifyInstance, options: QueryOptions): void {
 
 function shapeLetter(row: DeadLetterRow): Static<typeof Item> {
   const said = (value: string) => (value === '' ? null : value);
-  const { source_topic: topic, source_partition: partition, source_offset: offset, source_index: index } = row;
+  const {
+    source_topic: topic,
+    source_partition: partition,
+    source_offset: offset,
+    source_index: index,
+  } = row;
   return {
     id: row.id,
     reason: row.reason,

@@ -4,7 +4,16 @@ import { askLedger, type LedgerCounts } from '../store/questions/ledger.ts';
 import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
 import { readRange, readTimezone } from './range.ts';
-import { appIdParam, fromParam, iso, isoTime, LIMIT_DEFAULT, limitParam, timezoneParam, toParam } from './schemas.ts';
+import {
+  appIdParam,
+  fromParam,
+  iso,
+  isoTime,
+  LIMIT_DEFAULT,
+  limitParam,
+  timezoneParam,
+  toParam,
+} from './schemas.ts';
 import { ask } from './store-problem.ts';
 
 const Query = Type.Object({
@@ -55,7 +64,11 @@ export function addLedgerRoute(app: FastifyInstance, options: QueryOptions): voi
       );
       return {
         totals: shapeCounts(totals, inFlight),
-        data: minutes.map((row) => ({ minute: iso(row.second * 1000), app_id: row.app_id, ...shapeCounts(row, 0) })),
+        data: minutes.map((row) => ({
+          minute: iso(row.second * 1000),
+          app_id: row.app_id,
+          ...shapeCounts(row, 0),
+        })),
       };
     },
   );

@@ -62,7 +62,8 @@ export function addPipelineRoute(app: FastifyInstance, options: QueryOptions): v
       config: { scopes: ['read', 'admin'] },
       schema: {
         summary: 'How the pipeline is',
-        description: 'Log, steps, rates, freshness, the database and the buckets that wait for their recompute.',
+        description:
+          'Log, steps, rates, freshness, the database and the buckets that wait for their recompute.',
         tags: ['Operation'],
         response: { 200: Answer },
       },

@@ -6,10 +6,15 @@ import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoreClient } from '../store/client.ts';
+import { addAppsRoute } from './apps.ts';
 import { guardRoutes } from './caller.ts';
+import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addEventsRoute } from './events.ts';
+import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
+import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import { addVideoRoute } from './video.ts';
+import { addVideosRoutes } from './videos.ts';
 
 export interface QueryOptions {
   readonly store: Pick<StoreClient, 'select'>;
@@ -17,6 +22,9 @@ export interface QueryOptions {
   readonly access: Pick<Access, 'authorize'>;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
+  /** Events taken and not yet committed. */
+  readonly inFlight: () => Promise<number>;
+  readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -26,7 +34,15 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   guardRoutes(app, options.access);
   // The shapes of answers are tested, so they are written as they are.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
   addVideoRoute(app, options);
   addMetricsRoute(app, options);
   addEventsRoute(app, options);
+  addLedgerRoute(app, options);
+  addDeadLetterRoutes(app, options);
+  addAppsRoute(app, options);
+  addVideosRoutes(app, options);
+  addPipelineRoute(app, options);
 }

@@ -44,7 +44,9 @@ const Item = Type.Object({
 const List = pageOf(Item);
 const Query = Type.Object({
   ids: Type.Optional(Type.String({ description: 'Only these, with commas.' })),
-  search: Type.Optional(Type.String({ maxLength: 200, description: 'Words that occur in id, title or series.' })),
+  search: Type.Optional(
+    Type.String({ maxLength: 200, description: 'Words that occur in id, title or series.' }),
+  ),
   app_id: appIdParam,
   limit: limitParam,
   cursor: cursorParam,
@@ -97,7 +99,10 @@ function addUpsertRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
   app.put<{ Body: string }>(
     '/v1/videos',
     {
-      config: { scopes: ['admin'], body: Type.Union([Type.Array(Given), Type.Object({ videos: Type.Array(Given) })]) },
+      config: {
+        scopes: ['admin'],
+        body: Type.Union([Type.Array(Given), Type.Object({ videos: Type.Array(Given) })]),
+      },
       schema: {
         summary: 'Add or replace videos',
         description: `An array, {"videos": […]}, one video, or NDJSON; at most ${VIDEOS_MAX}. All of them or none.`,
@@ -117,7 +122,10 @@ function readVideos(body: string): Video[] {
   const given = readList(body);
   if (given.length === 0) throw new HttpProblem('invalid_request', 'There is no video in the body.');
   if (given.length > VIDEOS_MAX) {
-    throw new HttpProblem('invalid_request', `There are ${given.length} videos, at most ${VIDEOS_MAX} are taken at once.`);
+    throw new HttpProblem(
+      'invalid_request',
+      `There are ${given.length} videos, at most ${VIDEOS_MAX} are taken at once.`,
+    );
   }
   const faults = given.flatMap((video, index) => {
     const fault = findFault(video);
@@ -151,17 +159,20 @@ function readList(body: string): unknown[] {
 
 function unwrap(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  const videos = typeof value === 'object' && value !== null ? (value as { videos?: unknown }).videos : undefined;
+  const videos =
+    typeof value === 'object' && value !== null ? (value as { videos?: unknown }).videos : undefined;
   return Array.isArray(videos) ? videos : [value];
 }
 
 function findFault(video: unknown): string | null {
   if (!Value.Check(Given, video)) {
     const [fault] = Value.Errors(Given, video);
-    const where = fault === undefined || fault.instancePath === '' ? 'the video' : fault.instancePath.slice(1);
+    const where =
+      fault === undefined || fault.instancePath === '' ? 'the video' : fault.instancePath.slice(1);
     return `${where} ${fault?.message ?? 'is not valid'}`;
   }
-  if (video.published_at != null && Number.isNaN(Date.parse(video.published_at))) return 'published_at is not ISO 8601';
+  if (video.published_at != null && Number.isNaN(Date.parse(video.published_at)))
+    return 'published_at is not ISO 8601';
   return null;
 }
 

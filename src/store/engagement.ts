@@ -1,3 +1,5 @@
+import { viewHoursSql } from './sql/recompute.ts';
+
 /**
  * Seed 002's daily user engagement. A day is recomputed whole, from the shorter tables, so a day that goes on is
  * recomputed at most every so often; nothing that the API answers is read from it.
@@ -9,12 +11,27 @@ export interface EngagementDay {
   readonly day: number;
 }
 
-/** Days whose buckets were recomputed after the day was: a crash came between. */
+/** Days of which a bucket, or the hour of a view, was recomputed after the day itself was: a crash came between. */
 export const STALE_DAYS_SQL = `
-SELECT app_id, toUInt32(toDate(bucket)) AS day
-FROM bucket_state
+SELECT app_id, day
+FROM
+(
+  SELECT app_id, toUInt32(toDate(bucket)) AS day, max(as_of) AS source, toDateTime64(0, 3, 'UTC') AS done
+  FROM bucket_state GROUP BY app_id, day
+  UNION ALL
+  SELECT app_id, toUInt32(toDate(hour)) AS day, max(version), toDateTime64(0, 3, 'UTC')
+  FROM video_metrics_hourly GROUP BY app_id, day
+  UNION ALL
+  SELECT app_id, toUInt32(date) AS day, toDateTime64(0, 3, 'UTC'), max(version)
+  FROM user_engagement_daily GROUP BY app_id, day
+)
 GROUP BY app_id, day
-HAVING max(as_of) > (SELECT max(version) FROM user_engagement_daily)`;
+HAVING max(source) > max(done)`;
+
+/** The days in which views with rows in these buckets begin, or began before. */
+export function viewDaysSql(buckets: string): string {
+  return `SELECT DISTINCT app_id, toUInt32(toDate(hour)) AS day FROM (${viewHoursSql(buckets)})`;
+}
 
 export interface EngagementDays {
   touch(day: EngagementDay): void;

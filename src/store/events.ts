@@ -20,9 +20,11 @@ export interface StoredSession {
   readonly last: number;
 }
 
-export interface PresentRow {
-  readonly offset: number;
-  readonly indexes: readonly number[];
+/** Places in the log: `until` is exclusive. */
+export interface Places {
+  readonly partition: number;
+  readonly from: number;
+  readonly until: number;
 }
 
 export interface BucketMark {
@@ -48,6 +50,9 @@ export interface LedgerBlock {
 export const BUCKET_SECONDS = 300;
 /** A session and an event of the same actor are apart by at most this. */
 export const SESSION_GAP_MS = 30 * 60_000;
+
+const AT_PLACES =
+  'log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}';
 
 const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 /** Long lists of literals need room in the parser. */
@@ -97,26 +102,43 @@ export class EventStore {
     );
   }
 
-  /** Which coordinates of the partition from `fromOffset` on are stored. */
-  async present(partition: number, fromOffset: number): Promise<Map<number, Set<number>>> {
-    const rows = await this.#client.select<PresentRow>(
-      `SELECT log_offset AS offset, groupArray(log_index) AS indexes FROM events
-       WHERE log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} GROUP BY log_offset`,
-      { partition, from: fromOffset },
+  /** What is stored of these places: offset -> `<index> <event_id>` of each row. */
+  async present(places: Places): Promise<Map<number, Set<string>>> {
+    const rows = await this.#client.select<{ offset: number; keys: string[] }>(
+      `SELECT log_offset AS offset, groupArray(concat(toString(log_index), ' ', toString(event_id))) AS keys
+       FROM events WHERE ${AT_PLACES} GROUP BY log_offset`,
+      { ...places },
     );
-    return new Map(rows.map((row) => [row.offset, new Set(row.indexes)]));
+    return new Map(rows.map((row) => [row.offset, new Set(row.keys)]));
   }
 
-  /** Ids received from `since` on, newest first, at most `limit` of them. */
+  /** Marks the buckets of what is stored of these places as touched just now. */
+  async markStored(places: Places): Promise<void> {
+    await this.#client.command(
+      `INSERT INTO bucket_state (app_id, bucket, lease_until)
+       SELECT DISTINCT app_id, toStartOfFiveMinutes(timestamp), now64(3) FROM events WHERE ${AT_PLACES}`,
+      { ...places },
+    );
+  }
+
+  /**
+   * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
+   * claim to be of a later time.
+   */
   async recentIds(
     partition: number,
     since: number,
     limit: number,
-  ): Promise<(StoredId & { received_at: number })[]> {
+  ): Promise<(StoredId & { received_at: number; timestamp: number })[]> {
+    const from = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
+    const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
+      toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
+    const source = (where: string) =>
+      `SELECT * FROM events WHERE log_partition = {partition:UInt16} AND ${where}`;
     return await this.#client.select(
-      `SELECT app_id, event_id, toString(payload_hash) AS payload_hash, toUnixTimestamp64Milli(received_at) AS received_at
-       FROM events WHERE log_partition = {partition:UInt16} AND received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
-       ORDER BY received_at DESC LIMIT {limit:UInt32}`,
+      `SELECT ${columns}
+       FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
+       ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
       { partition, since, limit },
     );
   }
@@ -216,4 +238,6 @@ const INSERT_SETTINGS = {
   insert_deduplicate: 0,
   min_insert_block_size_rows: 0,
   min_insert_block_size_bytes: 0,
+  // Imported history may span more months than a server takes in one block by default.
+  max_partitions_per_insert_block: 0,
 };

@@ -28,7 +28,9 @@ export class NativeBlock {
 
   /** Bytes that are already in the column's own form. */
   raw(name: string, type: string, bytes: Uint8Array): this {
-    this.#columns.push(header(name, type), bytes);
+    this.#columns.push(header(name, type));
+    // Without rows a column is its header alone.
+    if (this.rows > 0) this.#columns.push(bytes);
     this.#count++;
     return this;
   }

@@ -1,5 +1,11 @@
-import { createEngagementDays, type EngagementDay, engagementSql, STALE_DAYS_SQL } from './engagement.ts';
-import { recomputeSql, viewHoursSql } from './sql/recompute.ts';
+import {
+  createEngagementDays,
+  type EngagementDay,
+  engagementSql,
+  STALE_DAYS_SQL,
+  viewDaysSql,
+} from './engagement.ts';
+import { recomputeSql } from './sql/recompute.ts';
 
 /**
  * Recomputes what is counted from raw, bucket by bucket.
@@ -51,8 +57,13 @@ interface DirtyBucket {
 }
 
 const BUCKETS_MAX = 2_048;
-/** Long lists of buckets need room in the parser. */
-const LONG = { max_query_size: 16 * 1024 * 1024 };
+/** Long lists of buckets need room in the parser, and may span more months than a server writes in one block. */
+const LONG = {
+  max_query_size: 16 * 1024 * 1024,
+  max_ast_elements: 1_000_000,
+  max_expanded_ast_elements: 1_000_000,
+  max_partitions_per_insert_block: 0,
+};
 
 /** Settled: the lease of the last mark has ended, so no announced row can still land. */
 const SETTLED_SQL = `
@@ -76,25 +87,21 @@ export function createRecompute(options: RecomputeOptions): Recompute {
 
   async function recompute(settled: readonly DirtyBucket[]): Promise<number> {
     const chosen = await chooseWithin(store, settled, options.rowsMax);
-    // Read before the rows are: what lands later has a version of its own.
-    const [clock] = await store.select<{ now: string }>('SELECT toString(now64(3)) AS now');
-    const asOf = `toDateTime64(${quoted(clock!.now)}, 3, 'UTC')`;
+    // Read before the rows are: what lands later makes the bucket dirty again.
+    const asOf = await readClock(store);
     const buckets = bucketTuples(chosen);
     const run = (sql: string) => store.command(sql, {}, { settings: LONG });
-    const hours = await store.select<{ app_id: string; hour: number }>(
-      viewHoursSql(buckets),
-      {},
-      { settings: LONG },
-    );
-    const hoursBefore = bucketTuples(hours.map(({ app_id, hour }) => ({ app_id, bucket: hour })));
-    for (const statement of recomputeSql(buckets, asOf, options.gapLimitMs, hoursBefore))
-      await run(statement);
+    for (const statement of recomputeSql(buckets, options.gapLimitMs))
+      await run(statement(await readClock(store)));
+    // The day in which a view begins counts it, also for what happens after midnight.
+    const viewDays = await store.select<EngagementDay>(viewDaysSql(buckets), {}, { settings: LONG });
     // Last: only now may queries trust the tables for these buckets.
     await run(
       `INSERT INTO bucket_state (app_id, bucket, as_of)
        SELECT b.1, b.2, ${asOf} FROM (SELECT arrayJoin([${buckets}]) AS b)`,
     );
     for (const { app_id, bucket } of chosen) days.touch({ app_id, day: Math.floor(bucket / 86_400) });
+    for (const day of viewDays) days.touch(day);
     return chosen.length;
   }
 
@@ -120,6 +127,12 @@ export function createRecompute(options: RecomputeOptions): Recompute {
   }
 
   return { round };
+}
+
+/** The server's clock, as SQL. */
+async function readClock(store: RecomputeStore): Promise<string> {
+  const [clock] = await store.select<{ now: string }>('SELECT toString(now64(3)) AS now');
+  return `toDateTime64(${quoted(clock!.now)}, 3, 'UTC')`;
 }
 
 /** The oldest buckets whose raw rows together stay within the bound; at least one. */

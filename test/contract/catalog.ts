@@ -52,7 +52,10 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       const { catalog } = await open(t, () => now);
       await catalog.videos.upsert([{ ...plainVideo, title: 'One', tags: ['a'] }]);
       now += 1000;
-      await catalog.videos.upsert([{ ...plainVideo, title: 'Two', tags: ['b'] }, { ...plainVideo, duration_seconds: 5 }]);
+      await catalog.videos.upsert([
+        { ...plainVideo, title: 'Two', tags: ['b'] },
+        { ...plainVideo, duration_seconds: 5 },
+      ]);
       const video = await catalog.videos.get('v');
       assert.deepEqual(
         [video?.title, video?.duration_seconds, video?.tags, video?.created_at, video?.updated_at],
@@ -76,11 +79,17 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
         await catalog.videos.upsert([{ ...plainVideo, video_id: id }]);
       }
       const first = await catalog.videos.list({ limit: 2 });
-      assert.deepEqual(first.map((v) => v.video_id), ['d', 'e']);
+      assert.deepEqual(
+        first.map((v) => v.video_id),
+        ['d', 'e'],
+      );
       now += 1;
       await catalog.videos.upsert([{ ...plainVideo, video_id: 'f' }]);
       const rest = await catalog.videos.list({ limit: 10, after: first[1]! });
-      assert.deepEqual(rest.map((v) => v.video_id), ['c', 'a', 'b']);
+      assert.deepEqual(
+        rest.map((v) => v.video_id),
+        ['c', 'a', 'b'],
+      );
     });
 
     it('finds by ids and by words in id, title and series', async (t) => {
@@ -99,7 +108,10 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       assert.deepEqual(await found("x' or 1"), []);
       assert.deepEqual(await found('X3'), ['x3']);
       const listed = await catalog.videos.list({ limit: 10, ids: ['x3', 'x1', 'none'] });
-      assert.deepEqual(listed.map((v) => v.video_id), ['x1', 'x3']);
+      assert.deepEqual(
+        listed.map((v) => v.video_id),
+        ['x1', 'x3'],
+      );
       assert.deepEqual(await catalog.videos.list({ limit: 10, ids: [] }), []);
     });
 

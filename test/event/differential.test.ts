@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import type { BlockBuilder, EventRecord, Kernel } from '../../src/event/kernel.ts';
 import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
 import { openKernel } from '../../src/event/kernel/wasm.ts';
+import type { BlockBuilder, EventRecord, Kernel } from '../../src/event/kernel.ts';
 import { addContents, blockContents, scanContents, scanOptions } from './kernel-contents.ts';
-import { Random, randomBody, testNow } from './random-events.ts';
+import { Random } from './random.ts';
+import { randomBody, testNow } from './random-events.ts';
 
-const rounds = Number(process.env.FUZZ_ROUNDS ?? 1500);
+const rounds = Number(process.env.FUZZ_ROUNDS ?? 1000);
 const firstSeed = process.env.FUZZ_SEED === undefined ? Date.now() % 2 ** 31 : Number(process.env.FUZZ_SEED);
 
 let fast: Kernel;
@@ -45,7 +46,11 @@ function randomRecord(random: Random, value: Uint8Array): EventRecord {
 }
 
 /** Adds the same records to both builders, with truncations and assigned sessions in between. */
-function compareBlocks(random: Random, blocks: readonly [BlockBuilder, BlockBuilder], values: readonly Uint8Array[]): void {
+function compareBlocks(
+  random: Random,
+  blocks: readonly [BlockBuilder, BlockBuilder],
+  values: readonly Uint8Array[],
+): void {
   if (random.chance(0.3)) for (const block of blocks) block.reset();
   for (const value of values) {
     const record = randomRecord(random, value);

@@ -70,7 +70,10 @@ export function blockContents(block: BlockBuilder): unknown {
     name,
     [...block[name as keyof typeof perRow].subarray(0, rows * width)],
   ]);
-  const strings = stringColumnNames.map((name) => [name, Buffer.from(block.stringColumn(name)).toString('latin1')]);
+  const strings = stringColumnNames.map((name) => [
+    name,
+    Buffer.from(block.stringColumn(name)).toString('latin1'),
+  ]);
   const textIds = textColumnNames.map((name) => [name, [...block.textColumns[name].subarray(0, rows)]]);
   const texts = Array.from({ length: block.text.size }, (_, id) => block.text.get(id));
   const json = Array.from({ length: rows }, (_, row) => block.eventJson(row));

@@ -2,52 +2,89 @@
  * Random bodies for the kernel's tests: written as text, not by JSON.stringify, so that they hold what clients send
  * and what they should not: aliases, escapes, odd numbers, doubles, strangers, and broken bytes.
  */
-import { eventFields, eventKinds } from '../../src/event/event.ts';
-
-/** A small seeded generator (mulberry32): the same seed gives the same bodies. */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 <= x < 1 */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** An integer, 0 <= x < n */
-  int(n: number): number {
-    return Math.floor(this.next() * n);
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.int(items.length)]!;
-  }
-
-  many<T>(most: number, make: () => T): T[] {
-    return Array.from({ length: this.int(most + 1) }, make);
-  }
-}
+import { eventFields, eventKinds, eventLimits } from '../../src/event/event.ts';
+import type { Random } from './random.ts';
 
 export const testNow = Date.UTC(2026, 10, 23, 2, 13, 20, 123);
 
-const words = ['a', 'user_1', 'Grüße', '日本語', '😀', 'x'.repeat(15), 'y'.repeat(16), 'z'.repeat(17), '/p/1?q=2', ' '];
-const oddNumbers = ['-0', '0', '1e3', '1E+2', '-1.5e-3', '1e999', '12345678901234567890', '0.1', '596.4733329999999'];
-const contextKeys = ['user_agent', 'userAgent', 'device', 'os', 'browser', 'country', 'location', 'referrer', 'page'];
-const moreContextKeys = ['campaign', 'url', 'path', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'ip', 'zz'];
-const nestedKeys = ['url', 'path', 'referrer', 'type', 'name', 'country', 'source', 'medium', 'term', 'content', 'title'];
-const propertyKeys = ['watch_ms', 'duration_ms', 'duration', 'bitrate', 'bitrate_kbps', 'completed', 'instant_skip'];
-const morePropertyKeys = ['fatal', 'video_id', 'view_id', 'stream_id', 'url', 'page', 'path', 'device_type', 'browser'];
+const words = [
+  'a',
+  'user_1',
+  'Grüße',
+  '日本語',
+  '😀',
+  'x'.repeat(15),
+  'y'.repeat(16),
+  'z'.repeat(17),
+  '/p/1?q=2',
+  ' ',
+];
+const oddNumbers = [
+  '-0',
+  '0',
+  '1e3',
+  '1E+2',
+  '-1.5e-3',
+  '1e999',
+  '12345678901234567890',
+  '0.1',
+  '596.4733329999999',
+];
+const contextKeys = [
+  'user_agent',
+  'userAgent',
+  'device',
+  'os',
+  'browser',
+  'country',
+  'location',
+  'referrer',
+  'page',
+];
+const moreContextKeys = [
+  'campaign',
+  'url',
+  'path',
+  'utm_source',
+  'utm_medium',
+  'utm_campaign',
+  'utm_term',
+  'ip',
+  'zz',
+];
+const nestedKeys = [
+  'url',
+  'path',
+  'referrer',
+  'type',
+  'name',
+  'country',
+  'source',
+  'medium',
+  'term',
+  'content',
+  'title',
+];
+const propertyKeys = [
+  'watch_ms',
+  'duration_ms',
+  'duration',
+  'bitrate',
+  'bitrate_kbps',
+  'completed',
+  'instant_skip',
+];
+const morePropertyKeys = [
+  'fatal',
+  'video_id',
+  'view_id',
+  'stream_id',
+  'url',
+  'page',
+  'path',
+  'device_type',
+  'browser',
+];
 const topNames = eventFields.flatMap((field) => [field.name, ...field.aliases]);
 
 /** Writes one event after the other. `wildness` is the share of choices that are out of the ordinary. */
@@ -74,16 +111,29 @@ export class EventWriter {
     if (!this.#wild) return json;
     const escaped = [...text].map((c) =>
       this.random.chance(0.4) && c.length === 1
-        ? `\\u${c.charCodeAt(0).toString(16).padStart(4, this.random.pick(['0', '0']))}`
+        ? `\\u${c
+            .charCodeAt(0)
+            .toString(16)
+            .padStart(4, this.random.pick(['0', '0']))}`
         : JSON.stringify(c).slice(1, -1),
     );
-    const extra = this.random.pick(['', '', '\\n', '\\/', '\\ud83d\\ude00', '\\ud800', '\\udc00x', '\\uD800\\uD83d\\uDe00']);
+    const extra = this.random.pick([
+      '',
+      '',
+      '\\n',
+      '\\/',
+      '\\ud83d\\ude00',
+      '\\ud800',
+      '\\udc00x',
+      '\\uD800\\uD83d\\uDe00',
+    ]);
     return `"${escaped.join('')}${extra}"`;
   }
 
   text(): string {
     const { random } = this;
-    if (this.#wild) return random.pick(['', 'x'.repeat(random.int(400)), 'é'.repeat(random.int(200)), '\u0000', '"\\']);
+    if (this.#wild)
+      return random.pick(['', 'x'.repeat(random.int(400)), 'é'.repeat(random.int(200)), '\u0000', '"\\']);
     return random.many(2, () => random.pick(words)).join('') || 'w';
   }
 
@@ -100,13 +150,15 @@ export class EventWriter {
     if (kind < 2) return this.string(this.text());
     if (kind < 4) return this.number();
     if (kind < 6) return random.pick(['true', 'false', 'null']);
-    if (kind < 7) return `[${this.#space()}${random.many(3, () => this.value(depth + 1)).join(`,${this.#space()}`)}]`;
+    if (kind < 7)
+      return `[${this.#space()}${random.many(3, () => this.value(depth + 1)).join(`,${this.#space()}`)}]`;
     return this.object(random.many(3, () => [random.pick([...nestedKeys, 'k']), this.value(depth + 1)]));
   }
 
   object(members: readonly (readonly [string, string])[]): string {
     const parts = members.map(
-      ([key, value]) => `${this.#space()}${this.string(key)}${this.#space()}:${this.#space()}${value}${this.#space()}`,
+      ([key, value]) =>
+        `${this.#space()}${this.string(key)}${this.#space()}:${this.#space()}${value}${this.#space()}`,
     );
     return `{${parts.join(',')}${parts.length === 0 ? this.#space() : ''}}`;
   }
@@ -115,24 +167,67 @@ export class EventWriter {
     const { random } = this;
     const at = testNow - random.int(3_600_000);
     const iso = new Date(at).toISOString();
-    if (!this.#wild) return random.pick([`"${iso}"`, `"${iso.slice(0, 19)}Z"`, `"${iso.slice(0, 23)}+02:00"`, `${at}`]);
-    const forms = [`${Math.floor(at / 1000)}`, `${at * 1000}`, `${at / 1000}`, `"${at}"`, `"${iso.slice(0, 10)}"`];
-    const more = [`"${iso.slice(0, 23)}"`, `"${iso.slice(0, 19)}.123456789-05:30"`, '"2026-02-29T00:00:00Z"', '"no"'];
-    const bad = ['null', 'true', '-5', '1e12', '"2026-11-31T00:00:00Z"', '"1999-12-31T23:59:59Z"', '"2026-11-23T24:00:00Z"'];
-    return random.pick([...forms, ...more, ...bad, `${at + 90_000_000}`, `"2026-11-22t10:00:00z"`, '99999999999999999']);
+    if (!this.#wild)
+      return random.pick([`"${iso}"`, `"${iso.slice(0, 19)}Z"`, `"${iso.slice(0, 23)}+02:00"`, `${at}`]);
+    const forms = [
+      `${Math.floor(at / 1000)}`,
+      `${at * 1000}`,
+      `${at / 1000}`,
+      `"${at}"`,
+      `"${iso.slice(0, 10)}"`,
+    ];
+    const more = [
+      `"${iso.slice(0, 23)}"`,
+      `"${iso.slice(0, 19)}.123456789-05:30"`,
+      '"2026-02-29T00:00:00Z"',
+      '"no"',
+    ];
+    const bad = [
+      'null',
+      'true',
+      '-5',
+      '1e12',
+      '"2026-11-31T00:00:00Z"',
+      '"1999-12-31T23:59:59Z"',
+      '"2026-11-23T24:00:00Z"',
+    ];
+    return random.pick([
+      ...forms,
+      ...more,
+      ...bad,
+      `${at + 90_000_000}`,
+      `"2026-11-22t10:00:00z"`,
+      '99999999999999999',
+    ]);
   }
 
   uuid(): string {
     const hex = Array.from({ length: 32 }, () => this.random.int(16).toString(16)).join('');
     const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
     if (!this.#wild) return `"${id}"`;
-    return this.random.pick([`"${id.toUpperCase()}"`, `"${hex}"`, this.string(id), '"not-a-uuid"', '12', 'null', '""', '[]']);
+    return this.random.pick([
+      `"${id.toUpperCase()}"`,
+      `"${hex}"`,
+      this.string(id),
+      '"not-a-uuid"',
+      '12',
+      'null',
+      '""',
+      '[]',
+    ]);
   }
 
   id(): string {
     const { random } = this;
     if (!this.#wild) return this.string(`${random.pick(['u_', 'id-', ''])}${random.int(1000)}`);
-    return random.pick([this.value(), this.string(this.text()), '""', 'null', this.number(), `"${'i'.repeat(250 + random.int(12))}"`]);
+    return random.pick([
+      this.value(),
+      this.string(this.text()),
+      '""',
+      'null',
+      this.number(),
+      `"${'i'.repeat(250 + random.int(12))}"`,
+    ]);
   }
 
   properties(): string {
@@ -152,14 +247,17 @@ export class EventWriter {
     return key === 'position' ? this.number() : this.string(this.text());
   }
 
-  /** Near the limits of bytes, depth and keys. */
+  /** Near the limits of bytes, depth and keys, or half way there. */
   large(): string {
     const { random } = this;
     const kind = random.int(3);
-    if (kind === 0) return `{"long":"${'l'.repeat(32_768 - 11 + random.int(3) - 1)}"}`;
-    const keys = 254 + random.int(3);
-    if (kind === 1) return `{${Array.from({ length: keys }, (_, i) => `"k${i}":${i}`).join(',')}}`;
-    const depth = 6 + random.int(3);
+    const near = (limit: number) => (random.chance(0.3) ? limit >> 1 : limit) - random.int(12) + 2;
+    if (kind === 0) return `{"long":"${'l'.repeat(near(eventLimits.objectBytesMax - 11))}"}`;
+    if (kind === 1) {
+      const keys = near(eventLimits.objectKeysMax);
+      return `{${Array.from({ length: keys }, (_, i) => `"k${i}":${i}`).join(',')}}`;
+    }
+    const depth = Math.max(0, near(eventLimits.objectDepthMax));
     return `{"deep":${'['.repeat(depth)}${']'.repeat(depth)}}`;
   }
 
@@ -167,25 +265,42 @@ export class EventWriter {
     const { random } = this;
     if (this.#wild && random.chance(0.2)) return this.value();
     if (this.#wild && random.chance(0.2)) return this.large();
-    const common = moreContextKeys.filter((key) => key !== 'ip' || this.#wild);
-    const members = pickSome(random, [...contextKeys, ...common], 6).map((key) => {
-      const nested = ['page', 'campaign', 'device', 'os', 'browser', 'location'].includes(key) && random.chance(0.6);
+    const members = pickSome(random, [...contextKeys, ...moreContextKeys], 6).map((key) => {
+      const nested =
+        ['page', 'campaign', 'device', 'os', 'browser', 'location'].includes(key) && random.chance(0.6);
       if (!nested) return [key, this.#wild ? this.value() : this.string(this.text())] as const;
-      const inside = pickSome(random, nestedKeys, 4).map((name) => [name, this.#wild ? this.value() : this.string(this.text())] as const);
+      const inside = pickSome(random, nestedKeys, 4).map(
+        (name) => [name, this.#wild ? this.value() : this.string(this.text())] as const,
+      );
       return [key, this.object(inside)] as const;
     });
-    if (this.#wild) members.push([random.pick([...contextKeys, 'user_agent']), this.string('u'.repeat(2040 + random.int(16)))]);
+    if (this.#wild)
+      members.push([
+        random.pick([...contextKeys, 'user_agent', 'ip']),
+        this.string('u'.repeat(2040 + random.int(16))),
+      ]);
     return this.object(members);
   }
 
   fieldValue(name: string): string {
-    const field = eventFields.find((f) => f.name === name || (f.aliases as readonly string[]).includes(name))!;
+    const field = eventFields.find(
+      (f) => f.name === name || (f.aliases as readonly string[]).includes(name),
+    )!;
     if (field.type === 'uuid') return this.uuid();
     if (field.type === 'id') return this.id();
     if (field.type === 'instant') return this.timestamp();
     if (field.type === 'object') return field.name === 'properties' ? this.properties() : this.context();
-    if (this.#wild) return this.random.pick([this.value(), '""', 'null', this.string('n'.repeat(195 + this.random.int(10))), '"ñ"']);
-    return this.random.chance(0.7) ? `"${this.random.pick(Object.keys(eventKinds))}"` : this.string(this.text());
+    if (this.#wild)
+      return this.random.pick([
+        this.value(),
+        '""',
+        'null',
+        this.string('n'.repeat(195 + this.random.int(10))),
+        '"ñ"',
+      ]);
+    return this.random.chance(0.7)
+      ? `"${this.random.pick(Object.keys(eventKinds))}"`
+      : this.string(this.text());
   }
 
   event(): string {
@@ -198,10 +313,20 @@ export class EventWriter {
       members.push([name, this.fieldValue(name)]);
     }
     if (this.#wild) members.push([random.pick(topNames), this.fieldValue(random.pick(topNames))]);
-    if (this.#wild) members.push([random.pick(['watch_ms', 'foo', 'k', 'title', 'position', 'events']), this.value()]);
+    if (random.chance(0.2)) members.push(...this.strangers());
     if (this.#wild) members.splice(random.int(members.length), 1);
     if (random.chance(0.3)) members.reverse();
     return this.object(members);
+  }
+
+  /** Top-level members that are no field; wild ones are among those of properties, or near its limits. */
+  strangers(): [string, string][] {
+    const { random } = this;
+    const keys = [...propertyKeys, 'foo', 'title', 'position', 'k', 'k7', 'long', 'deep', 'events'];
+    return random.many(3, () => {
+      const value = this.#wild && random.chance(0.5) ? this.large() : this.value();
+      return [this.#wild ? random.pick(keys) : `stranger_${random.int(1000)}`, value];
+    });
   }
 
   /** The events of one body, in one of its forms. */
@@ -209,9 +334,12 @@ export class EventWriter {
     const { random } = this;
     const form = random.int(6);
     if (form === 0 && events.length > 0) return events[0]!;
-    if (form === 1) return `${this.#space()}[${events.join(`${this.#space()},${this.#space()}`)}]${this.#space()}`;
+    if (form === 1)
+      return `${this.#space()}[${events.join(`${this.#space()},${this.#space()}`)}]${this.#space()}`;
     if (form === 2) {
-      const sentAt = random.chance(0.6) ? [[random.pick(['sent_at', 'sentAt']), this.timestamp()] as const] : [];
+      const sentAt = random.chance(0.6)
+        ? [[random.pick(['sent_at', 'sentAt']), this.timestamp()] as const]
+        : [];
       const members = [...sentAt, ['events', `[${events.join(',')}]`] as const];
       if (random.chance(0.5)) members.reverse();
       if (this.#wild) members.push([random.pick(['name', 'api_key', 'sent_at']), this.value()]);
@@ -229,7 +357,12 @@ export class EventWriter {
     const kind = random.int(4);
     if (kind === 0) return text.slice(0, at);
     if (kind === 1) return text.slice(0, at) + text.slice(at + 1 + random.int(3));
-    if (kind === 2) return text.slice(0, at) + random.pick(['"', '{', '}', '[', ']', ',', ':', '\\', '\n', '0', 'x', '\u0000']) + text.slice(at);
+    if (kind === 2)
+      return (
+        text.slice(0, at) +
+        random.pick(['"', '{', '}', '[', ']', ',', ':', '\\', '\n', '0', 'x', '\u0000']) +
+        text.slice(at)
+      );
     return text.slice(0, at) + text.slice(Math.max(0, at - random.int(20)));
   }
 }
@@ -245,6 +378,7 @@ export function randomBody(random: Random): Uint8Array {
   const writer = new EventWriter(random, random.pick([0, 0, 0.01, 0.05, 0.3]));
   const text = writer.body(random.many(12, () => writer.event()));
   const bytes = Buffer.from(random.chance(writer.wildness / 2) ? writer.broken(text) : text);
-  if (bytes.length > 0 && random.chance(writer.wildness / 4)) bytes[random.int(bytes.length)] = random.int(256);
+  if (bytes.length > 0 && random.chance(writer.wildness / 4))
+    bytes[random.int(bytes.length)] = random.int(256);
   return random.chance(writer.wildness / 4) ? Buffer.concat([Buffer.from('\ufeff \n'), bytes]) : bytes;
 }

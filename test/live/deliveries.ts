@@ -1,13 +1,14 @@
 /** Deliveries of the oracle's histories on the pipeline's own road, up to what it publishes and stores. */
-import type { BlockBuilder } from '../../src/event/kernel.ts';
+
 import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
+import type { BlockBuilder } from '../../src/event/kernel.ts';
 import type { PublishedBatch } from '../../src/live/published.ts';
 import { Batch } from '../../src/pipeline/batch.ts';
 import { createBlock } from '../../src/pipeline/block.ts';
 import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
-import { createSteps, runSteps } from '../../src/pipeline/steps.ts';
 import { SessionMemory } from '../../src/pipeline/steps/sessions.ts';
+import { createSteps, runSteps } from '../../src/pipeline/steps.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import type { Delivery } from '../oracle/oracle.ts';
 

@@ -107,7 +107,12 @@ export class Listener {
       this.socket.on('open', resolve);
       this.socket.on('unexpected-response', async (_request, response) => {
         const chunks: Buffer[] = await response.toArray();
-        reject(Object.assign(new Error(`refused ${response.statusCode}`), { response, body: String(Buffer.concat(chunks)) }));
+        reject(
+          Object.assign(new Error(`refused ${response.statusCode}`), {
+            response,
+            body: String(Buffer.concat(chunks)),
+          }),
+        );
       });
       this.socket.on('error', reject);
     });

@@ -63,17 +63,41 @@ test('an error stops a view only when it is fatal, and a pause ends with the nex
 
 test('the latest event is the latest by its own time, the later in the log on a tie', () => {
   const end: Line = [10, 'view_end'];
-  assert.equal(numbersAt([[0, 'video_start'], end, [5, 'video_heartbeat', {}, 20_000]], 30).concurrent_viewers, 0);
+  assert.equal(
+    numbersAt([[0, 'video_start'], end, [5, 'video_heartbeat', {}, 20_000]], 30).concurrent_viewers,
+    0,
+  );
   assert.equal(numbersAt([[0, 'video_start'], end, [10, 'seek']], 10).concurrent_viewers, 1);
 });
 
 test('a view that nothing has begun is not there', () => {
-  assert.equal(numbersAt([[0, 'video_resume'], [1, 'seek']], 1).concurrent_viewers, 0);
-  assert.equal(numbersAt([[0, 'video_resume'], [1, 'video_heartbeat']], 1).concurrent_viewers, 1);
+  assert.equal(
+    numbersAt(
+      [
+        [0, 'video_resume'],
+        [1, 'seek'],
+      ],
+      1,
+    ).concurrent_viewers,
+    0,
+  );
+  assert.equal(
+    numbersAt(
+      [
+        [0, 'video_resume'],
+        [1, 'video_heartbeat'],
+      ],
+      1,
+    ).concurrent_viewers,
+    1,
+  );
 });
 
 test('what a view said before the window still counts', () => {
-  const lines: Line[] = [[0, 'video_start', { properties: { bitrate_kbps: 4000 } }], [300, 'video_resume']];
+  const lines: Line[] = [
+    [0, 'video_start', { properties: { bitrate_kbps: 4000 } }],
+    [300, 'video_resume'],
+  ];
   assert.equal(numbersAt(lines, 301).bandwidth_gbps, 0.004);
   assert.equal(numbersAt(lines, 100).bandwidth_gbps, 0);
   assert.equal(numbersAt([...lines, [301, 'quality_change', { bitrate: 0 }]], 302).bandwidth_gbps, 0);
@@ -109,6 +133,72 @@ test('the stream said last counts, whatever events that say none', () => {
   assert.equal(numbersAt(lines, 8).active_streams, 1);
 });
 
+const watch = (user: string, at: number, more: object = {}): Delivery => ({
+  event: {
+    event_name: 'video_heartbeat',
+    user_id: user,
+    session_id: user,
+    video_id: 'v',
+    timestamp: at,
+    ...more,
+  },
+  receivedAt: at,
+  app: 'tube',
+});
+
+test('views beyond the limit push out silent ones, and are left out when all are active', () => {
+  const users = (from: number, count: number, at: number) =>
+    Array.from({ length: count }, (_, i) => watch(`u${from + i}`, at));
+  const { state, take } = play(users(0, 10, noon), { viewsMax: 10 });
+  for (const delivery of users(10, 5, noon + 30_000)) take(delivery);
+  const crowded = state.snapshot(noon + 30_000).of(null);
+  assert.equal(crowded.concurrent_viewers, 10);
+  assert.equal(crowded.events_per_second, 15 / 60);
+  assert.deepEqual(state.stats, { views: 10, untracked: 5 });
+
+  state.snapshot(noon + 70_000);
+  for (const delivery of users(20, 8, noon + 70_000)) take(delivery);
+  assert.equal(state.snapshot(noon + 70_000).of(null).concurrent_viewers, 8);
+  assert.equal(state.stats.views <= 10, true);
+  assert.equal(state.stats.untracked, 5);
+});
+
+test('a view is forgotten after its time, and remembered until then', () => {
+  const pausedAgain = (afterMs: number) => {
+    const { state, take } = play([watch('ann', noon)], { viewMemoryMs: 600_000 });
+    state.snapshot(noon + afterMs);
+    // Nothing has begun it, unless it is remembered.
+    take(watch('ann', noon + afterMs, { event_name: 'video_resume' }));
+    return state.snapshot(noon + afterMs).of(null).concurrent_viewers;
+  };
+  assert.equal(pausedAgain(61_000), 1);
+  assert.equal(pausedAgain(590_000), 1);
+  assert.equal(pausedAgain(610_000), 0);
+});
+
+test('events that were received long ago count for nothing, those from clocks ahead when their time comes', () => {
+  const { state, take } = play([watch('ann', noon)]);
+  state.snapshot(noon + 100_000);
+  take(watch('bob', noon + 1_000));
+  assert.equal(state.snapshot(noon + 100_000).of(null).events_per_second, 0);
+  take(watch('cid', noon + 105_000));
+  assert.equal(state.snapshot(noon + 104_999).of(null).events_per_second, 0);
+  assert.equal(state.snapshot(noon + 105_000).of(null).events_per_second, 1 / 60);
+  assert.equal(state.snapshot(noon + 10 * 3_600_000).of(null).concurrent_viewers, 0);
+});
+
+test('more apps than are counted one by one still count in the sum', () => {
+  const state = new RealtimeState({ now: noon, appsMax: 2 });
+  const road = createRoad();
+  const read = createRowReader();
+  const deliveries = ['a', 'b', 'c', 'd'].map((app) => ({ ...watch(app, noon + 1), app }));
+  state.apply(read(road.batch(deliveries), -1));
+  const snapshot = state.snapshot(noon + 1);
+  assert.equal(snapshot.of(null).concurrent_viewers, 4);
+  assert.equal(snapshot.of([hashApp('a'), hashApp('b')]).concurrent_viewers, 2);
+  assert.equal(snapshot.of([hashApp('c')]).concurrent_viewers, 0);
+});
+
 // Bad events are ingest's to refuse; the histories have none.
 test('the state says what the oracle says, at every moment of a history', () => {
   const moments = fc.array(fc.nat({ max: 70_000 }), { maxLength: 3 });
@@ -119,7 +209,8 @@ test('the state says what the oracle says, at every moment of a history', () => 
         const oracle = createOracle(known, { isBot });
         const snapshot = state.snapshot(now);
         assertSame(snapshot.of(null), oracle.realtime(now), `all at ${now}`);
-        for (const app of apps) assertSame(snapshot.of([hashApp(app)]), oracle.realtime(now, [app]), `${app} at ${now}`);
+        for (const app of apps)
+          assertSame(snapshot.of([hashApp(app)]), oracle.realtime(now, [app]), `${app} at ${now}`);
       };
       for (let i = 1; i < deliveries.length; i++) {
         const { receivedAt } = deliveries[i]!;
@@ -134,8 +225,11 @@ test('the state says what the oracle says, at every moment of a history', () => 
         }
       }
       let now = deliveries.at(-1)!.receivedAt;
-      for (const delay of [0, ...delays]) at((now += delay), deliveries);
+      for (const delay of [0, ...delays]) {
+        now += delay;
+        at(now, deliveries);
+      }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Gateway, type Heard, Listener, openGateway } from './gateway.ts';
+import { type Gateway, type Heard, type Listener, openGateway } from './gateway.ts';
 
 const start = (user_id: string, more: object = {}) => ({
   event_name: 'video_start',
@@ -125,7 +125,10 @@ test('the handshake refuses in plain HTTP', async (t) => {
   assert.deepEqual(await refusal(gateway, '', poor), { status: 403, code: 'wrong_scope' });
   const evil = { headers, origin: 'https://evil.example' };
   assert.deepEqual(await refusal(gateway, '', evil), { status: 403, code: 'origin_forbidden' });
-  assert.deepEqual(await refusal(gateway, '?app_id=kids', { headers }), { status: 403, code: 'app_forbidden' });
+  assert.deepEqual(await refusal(gateway, '?app_id=kids', { headers }), {
+    status: 403,
+    code: 'app_forbidden',
+  });
   const listener = await gateway.connect('', { headers, origin: 'https://tv.example' });
   assert.deepEqual(await refusal(gateway, '', { headers }), { status: 503, code: 'overloaded' });
 
@@ -153,7 +156,12 @@ test('a peer that does not answer pings is cut, one that does stays', async (t) 
 });
 
 test('a slow reader is skipped, then cut, and others hear everything', async (t) => {
-  const limits = { bufferedBytesMax: 65_536, slowAfterMs: 50, closeTimeoutMs: 100, eventsPerSecondMax: 1_000_000 };
+  const limits = {
+    bufferedBytesMax: 65_536,
+    slowAfterMs: 50,
+    closeTimeoutMs: 100,
+    eventsPerSecondMax: 1_000_000,
+  };
   const gateway = await openGateway(t, { limits: { ...limits, totalEventsPerSecondMax: 1_000_000 } });
   const slow = await gateway.connect();
   const quick = await gateway.connect();
@@ -187,7 +195,10 @@ test('1,000 sockets hear each broadcast', async (t) => {
     const heard = await Promise.all(listeners.map((listener) => listener.next('analytics_event')));
     assert.deepEqual(new Set(heard.map(({ payload }) => payload.user_id)), new Set([user]));
   }
-  assert.equal(listeners.every(({ heard }) => heard.length === 0), true);
+  assert.equal(
+    listeners.every(({ heard }) => heard.length === 0),
+    true,
+  );
 });
 
 test('at the end every socket is told', async (t) => {

@@ -4,6 +4,7 @@ import { createRowReader } from '../../src/live/published.ts';
 import { RealtimeState } from '../../src/live/realtime.ts';
 import { hashApp, RealtimeSnapshot, WINDOW_MS } from '../../src/live/snapshot.ts';
 import { createStateSource, createStoreSource, rebuildState } from '../../src/live/source.ts';
+import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { generateHistory, isBot } from '../oracle/history.ts';
 import { createOracle, type Delivery } from '../oracle/oracle.ts';
@@ -51,7 +52,11 @@ test('ClickHouse, the state rebuilt from it and the oracle say the same', async 
       // The same from here on, whatever falls out of the window.
       for (const later of [now, now + 30_000, now + 59_999, now + 60_000]) {
         const { realtime } = createOracle(history.deliveries, { isBot });
-        assert.deepEqual(strip(rebuilt.state.snapshot(later).of(hashes)), realtime(later), `${message} to ${later}`);
+        assert.deepEqual(
+          strip(rebuilt.state.snapshot(later).of(hashes)),
+          realtime(later),
+          `${message} to ${later}`,
+        );
       }
     }
   }
@@ -63,7 +68,10 @@ test('after a restart the state goes on as if there had been none', async (t) =>
   await migrate({ client, settings, log: silentLog });
   const history = generateHistory(38, { bad: false, eventsMax: 120, timezone: 'UTC' });
   // All of it within half a minute, so that the restart falls into the middle of everything.
-  const deliveries = history.deliveries.map((delivery, i) => ({ ...delivery, receivedAt: history.now + i * 200 }));
+  const deliveries = history.deliveries.map((delivery, i) => ({
+    ...delivery,
+    receivedAt: history.now + i * 200,
+  }));
   assert.ok(deliveries.length > 100);
   const road = createRoad();
   const read = createRowReader();
@@ -111,6 +119,22 @@ test('a source is asked at most once a second, and by many at once just once', a
   clock += 100;
   assert.notEqual(await source.snapshot(), one);
   assert.equal(asked, 2);
+});
+
+test('a slow source is asked half of the time at most', async () => {
+  let clock = 1_000_000;
+  const client = {
+    select: async () => {
+      clock += 3_000;
+      return [];
+    },
+  } as unknown as StoreClient;
+  const source = createStoreSource(client, { now: () => clock });
+  const first = await source.snapshot();
+  clock += 2_999;
+  assert.equal(await source.snapshot(), first);
+  clock += 1;
+  assert.notEqual(await source.snapshot(), first);
 });
 
 function strip({ time: _, ...numbers }: ReturnType<RealtimeSnapshot['of']>) {

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { plainVideo } from '../contract/catalog.ts';
 import type { StoredEvent } from '../oracle/accept.ts';
 import { addDays, type Interval } from '../oracle/calendar.ts';
 import { type Dimension, dimensionOf, dimensions, type Filter } from '../oracle/dimensions.ts';
@@ -12,7 +13,6 @@ import { generateHistory, type History, isBot, timezones } from '../oracle/histo
 import { createOracle, type Metric, metricNames, type Oracle, type Series } from '../oracle/oracle.ts';
 import { createRandom, type Random } from '../oracle/random.ts';
 import { amount } from '../oracle/views.ts';
-import { plainVideo } from '../contract/catalog.ts';
 import { type QueryService, startQueryService, type TestRow } from './service.ts';
 
 const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 8);
@@ -70,11 +70,19 @@ function compareSeries(actual: readonly Series[], expected: readonly Series[], w
   const byKey = new Map(actual.map((series) => [keyOf(series), series]));
   assert.deepEqual([...byKey.keys()].sort(), expected.map(keyOf).sort(), `${what}: groups`);
   const totals = actual.map((series) => series.total);
-  assert.deepEqual(totals, totals.toSorted((a, b) => b - a), `${what}: order`);
+  assert.deepEqual(
+    totals,
+    totals.toSorted((a, b) => b - a),
+    `${what}: order`,
+  );
   for (const series of expected) {
     const answered = byKey.get(keyOf(series))!;
     close(answered.total, series.total, `${what} ${keyOf(series)} total`);
-    assert.deepEqual(answered.points.map((p) => p.time), series.points.map((p) => p.time), `${what} times`);
+    assert.deepEqual(
+      answered.points.map((p) => p.time),
+      series.points.map((p) => p.time),
+      `${what} times`,
+    );
     for (const [i, point] of series.points.entries()) {
       close(answered.points[i]!.value, point.value, `${what} ${keyOf(series)} ${point.time}`);
     }
@@ -94,7 +102,9 @@ function randomRange({ random, history }: World): { from: number | string; to: n
   const first = Date.parse(`${history.startDate}T00:00:00Z`);
   const spanMs = Date.parse(`${history.endDate}T00:00:00Z`) - first;
   const step = random.pick([1, 60_000, 300_000, 3_600_000]);
-  const moments = [0, 1].map(() => Math.floor((first + random.next() * spanMs) / step) * step).sort((a, b) => a - b);
+  const moments = [0, 1]
+    .map(() => Math.floor((first + random.next() * spanMs) / step) * step)
+    .sort((a, b) => a - b);
   return { from: moments[0]!, to: moments[1]! };
 }
 
@@ -176,7 +186,10 @@ async function checkVideo(world: World, oracle: Oracle, bots: boolean): Promise<
   const endDate = whole ? history.endDate : addDays(startDate, random.below(4));
   const timezone = random.pick([...timezones, history.timezone]);
   const query = { startDate, endDate, timezone, app_id: world.apps, ...(bots && { bots: 'true' }) };
-  const answer = await service.get<Record<string, unknown>>(`/api/metrics/video/${encodeURIComponent(video)}`, query);
+  const answer = await service.get<Record<string, unknown>>(
+    `/api/metrics/video/${encodeURIComponent(video)}`,
+    query,
+  );
   const expected = oracle.videoMetrics(video, startDate, endDate, timezone, history.apps);
   for (const [name, value] of Object.entries(expected)) {
     const what = `${video} ${JSON.stringify(query)} ${name}`;

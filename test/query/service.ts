@@ -3,16 +3,33 @@ import type { TestContext } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Access, Principal, Scope } from '../../src/access/access.ts';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
-import { eventColumns } from '../../src/event/columns.ts';
+import type { eventColumns } from '../../src/event/columns.ts';
 import { createCors } from '../../src/http/cors.ts';
 import { decorateFastify } from '../../src/http/fastify.ts';
+import type { PipelineFacts } from '../../src/query/pipeline.ts';
 import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
-import { makeTestFolder, silentLog, startTestClickHouse, type TestClickHouse } from '../support/clickhouse.ts';
+import {
+  makeTestFolder,
+  silentLog,
+  startTestClickHouse,
+  type TestClickHouse,
+} from '../support/clickhouse.ts';
 
 export const GAP_LIMIT_MS = 30_000;
+
+export const plainFacts: PipelineFacts = {
+  version: '0.0.0',
+  started_at: '2026-01-01T00:00:00.000Z',
+  roles: ['query'],
+  log: { kind: 'local', partitions: [], bytes: 0 },
+  steps: [],
+  rates: { ingest_eps: 0, insert_eps: 0 },
+  freshness_ms: { p50: null, p95: null },
+  store: { kind: 'embedded' },
+};
 
 /** A row of `events`; what is not said is empty. */
 export type TestRow = Partial<Record<(typeof eventColumns)[number]['name'], unknown>> & { timestamp: number };
@@ -21,6 +38,8 @@ export interface QueryService {
   readonly app: FastifyInstance;
   readonly store: StoreClient;
   readonly catalog: Catalog;
+  /** Announces rows, and nothing more. */
+  mark(rows: readonly TestRow[]): Promise<void>;
   /** Marks the buckets of the rows and inserts them. */
   insert(rows: readonly TestRow[]): Promise<void>;
   recompute(rowsMax: number): Recompute;
@@ -40,20 +59,37 @@ export function openAccess(principal?: Partial<Principal>): Pick<Access, 'author
   };
 }
 
-export async function startQueryService(t: TestContext, more: Partial<QueryOptions> = {}): Promise<QueryService> {
+export async function startQueryService(
+  t: TestContext,
+  more: Partial<QueryOptions> = {},
+): Promise<QueryService> {
   const clickhouse = await startTestClickHouse(t);
   const store = clickhouse.client;
   // Histories lie in another year than the test, so nothing may expire.
-  const settings = { retention_events_days: 15_000, retention_sessions_days: 15_000, retention_hourly_days: 15_000 };
+  const settings = {
+    retention_events_days: 15_000,
+    retention_sessions_days: 15_000,
+    retention_hourly_days: 15_000,
+  };
   await migrate({ client: store, settings, log: silentLog });
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
-  const options = { store, catalog, access: openAccess(), gapLimitMs: GAP_LIMIT_MS, now: Date.now, ...more };
-  const app = await startQueryApp(t, options as QueryOptions);
+  const options = {
+    store,
+    catalog,
+    access: openAccess(),
+    gapLimitMs: GAP_LIMIT_MS,
+    inFlight: async () => 0,
+    pipelineFacts: () => plainFacts,
+    now: Date.now,
+    ...more,
+  };
+  const app = await startQueryApp(t, options);
   return {
     app,
     store,
     catalog,
+    mark: (rows) => markRows(store, rows),
     insert: (rows) => insertRows(clickhouse, rows),
     recompute: (rowsMax) =>
       createRecompute({ store, gapLimitMs: GAP_LIMIT_MS, rowsMax, engagementEveryMs: 3_600_000 }),
@@ -74,19 +110,31 @@ export async function startQueryApp(t: TestContext, options: QueryOptions): Prom
   return app;
 }
 
-const EMPTY: Record<string, unknown> = { event_id: '00000000-0000-7000-8000-000000000000', lease_until: '2100-01-01 00:00:00' };
+const EMPTY: Record<string, unknown> = {
+  event_id: '00000000-0000-7000-8000-000000000000',
+  lease_until: '2100-01-01 00:00:00',
+};
 
-async function insertRows({ client, endpoint, database }: TestClickHouse, rows: readonly TestRow[]): Promise<void> {
-  if (rows.length === 0) return;
-  const buckets = new Set(rows.map((row) => JSON.stringify([row.app_id ?? '', Math.floor(row.timestamp / 300_000) * 300])));
+async function markRows(store: StoreClient, rows: readonly TestRow[]): Promise<void> {
+  const buckets = new Set(
+    rows.map((row) => JSON.stringify([row.app_id ?? '', Math.floor(row.timestamp / 300_000) * 300])),
+  );
   const marks = [...buckets].map((text) => JSON.parse(text) as [string, number]);
   // The lease ends at once: nothing else will be inserted under it, and the buckets can be recomputed without a wait.
-  await client.command(
+  await store.command(
     `INSERT INTO bucket_state (app_id, bucket, lease_until)
      SELECT mark.1, toDateTime(mark.2, 'UTC'), now64(3)
      FROM (SELECT arrayJoin(arrayZip({apps:Array(String)}, {buckets:Array(UInt32)})) AS mark)`,
-    { apps: marks.map((m) => m[0]), buckets: marks.map((m) => m[1]) },
+    { apps: marks.map((mark) => mark[0]), buckets: marks.map((mark) => mark[1]) },
   );
+}
+
+async function insertRows(
+  { client, endpoint, database }: TestClickHouse,
+  rows: readonly TestRow[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await markRows(client, rows);
   const lines = rows.map((row) => JSON.stringify({ ...EMPTY, ...row, ...times(row) })).join('\n');
   const url = `${endpoint.url}/?database=${database}&async_insert=0&query=${encodeURIComponent('INSERT INTO events FORMAT JSONEachRow')}`;
   const authorization = `Basic ${Buffer.from(`${endpoint.username}:${endpoint.password}`).toString('base64')}`;
@@ -97,5 +145,8 @@ async function insertRows({ client, endpoint, database }: TestClickHouse, rows: 
 
 function times(row: TestRow) {
   const text = (ms: number) => new Date(ms).toISOString().slice(0, -1).replace('T', ' ');
-  return { timestamp: text(row.timestamp), received_at: text((row.received_at as number | undefined) ?? row.timestamp) };
+  return {
+    timestamp: text(row.timestamp),
+    received_at: text((row.received_at as number | undefined) ?? row.timestamp),
+  };
 }

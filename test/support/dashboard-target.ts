@@ -1,17 +1,22 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { buildDashboard } from '../../scripts/build-dashboard.ts';
 
+const SOURCE = join(import.meta.dirname, '../../dashboard');
 const FOLDER = join(import.meta.dirname, '../../dist/dashboard');
 
-/** The folder of the built dashboard; builds it where there is none yet. */
+/** When the youngest file below a folder was written, in epoch ms; 0 where there is none. */
+async function youngestMs(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const times = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).mtimeMs));
+  return Math.max(0, ...times);
+}
+
+/** The folder of the built dashboard; builds it where it is missing or older than its source. */
 export async function builtDashboard(): Promise<string> {
-  const isBuilt = await stat(join(FOLDER, 'index.html')).then(
-    () => true,
-    () => false,
-  );
-  if (!isBuilt) await buildDashboard(FOLDER);
+  const [source, built] = await Promise.all([youngestMs(SOURCE), youngestMs(FOLDER)]);
+  if (source >= built) await buildDashboard(FOLDER);
   return FOLDER;
 }
 
@@ -36,6 +41,7 @@ export async function openDashboard(
     ...options,
   });
   const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
   const faults: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());

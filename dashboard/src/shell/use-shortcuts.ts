@@ -24,7 +24,7 @@ export function useShortcuts(actions: Actions): void {
   const latest = useRef(actions);
   latest.current = actions;
   useEffect(() => {
-    let goAt = 0;
+    let goAt = Number.NEGATIVE_INFINITY;
     const simple: Record<string, () => void> = {
       '/': () => latest.current.search(),
       '?': () => latest.current.shortcuts(),
@@ -42,7 +42,7 @@ export function useShortcuts(actions: Actions): void {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
       if (document.querySelector('dialog[open]') !== null) return;
       if (event.timeStamp - goAt < SEQUENCE_MS) {
-        goAt = 0;
+        goAt = Number.NEGATIVE_INFINITY;
         latest.current.page(event.key);
         return;
       }

@@ -118,14 +118,14 @@ function readLines(text: JsonText, at: number, maxEvents: number): BodyEvents {
 }
 
 /**
- * Whether a body whose first value is broken is NDJSON with a bad first line: the fault lies before the second line
- * ends its first token, that line is a whole object by itself, and the first one does not open an envelope.
+ * Whether a body whose first value is broken is NDJSON with a bad first line: the second line is a whole object by
+ * itself, and the first one does not open an envelope.
  */
-function isBrokenFirstLine(text: JsonText, at: number, error: JsonSyntaxError): boolean {
+function isBrokenFirstLine(text: JsonText, at: number): boolean {
   const lineEnd = text.bytes.indexOf(lineFeed, at);
   if (lineEnd < 0) return false;
   const second = text.skipSpace(lineEnd);
-  if (error.position > second || text.bytes[second] !== 0x7b) return false;
+  if (text.bytes[second] !== 0x7b) return false;
   if (text.slice(text.skipSpace(at + 1), lineEnd).startsWith('"events"')) return false;
   const slice = readLineSlice(text, second);
   if (slice.node === null || slice.node.kind !== 'object') return false;
@@ -142,7 +142,7 @@ function readObjects(text: JsonText, at: number, mode: 'auto' | 'ndjson', maxEve
     if (first.depth > eventLimits.nestingMax) text.value(at);
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    if (mode === 'auto' && !isBrokenFirstLine(text, at, error)) throw error;
+    if (mode === 'auto' && !isBrokenFirstLine(text, at)) throw error;
   }
   return readLines(text, at, maxEvents);
 }

@@ -10,7 +10,14 @@ import {
 } from '../event.ts';
 import { readInstant } from './body.ts';
 import { type ContextTexts, readContextTexts } from './context.ts';
-import { appendMembers, findMember, type JsonMember, type JsonNode, type JsonText, joinMembers } from './json.ts';
+import {
+  appendMembers,
+  findMember,
+  type JsonMember,
+  type JsonNode,
+  type JsonText,
+  joinMembers,
+} from './json.ts';
 
 /** Keys of `properties` that are measures, and those that are true or not. */
 export const measureKeys = ['watch_ms', 'duration_ms', 'duration', 'bitrate', 'bitrate_kbps'] as const;

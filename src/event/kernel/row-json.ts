@@ -1,5 +1,5 @@
 /** Reading rows of a block back: one cell, and one event as JSON. Both kernels share it. */
-import type { BlockBuilder, StringColumnName } from '../kernel.ts';
+import { type BlockBuilder, rowFlag, type StringColumnName } from '../kernel.ts';
 import { formatUuid } from './uuid.ts';
 
 /** The cell of a Native String column that begins at `at`. */
@@ -29,6 +29,12 @@ const idColumns = [
   'stream_id',
 ] as const satisfies readonly StringColumnName[];
 
+/** Whether a column of that row holds zeros that wait for assignSession(). */
+function isWaiting(flags: number, name: StringColumnName): boolean {
+  if ((flags & (rowFlag.hasSession | rowFlag.sessionAssigned)) !== 0) return false;
+  return name === 'session_id' || (name === 'view_id' && (flags & rowFlag.hasView) === 0);
+}
+
 /** The event of a row as one line of JSON, canonical names, absent fields left out. */
 export function rowJson(block: BlockBuilder, row: number): string {
   const head: Record<string, string> = {
@@ -38,7 +44,7 @@ export function rowJson(block: BlockBuilder, row: number): string {
   };
   for (const name of idColumns) {
     const value = block.stringAt(name, row);
-    if (value !== '') head[name] = value;
+    if (value !== '' && !isWaiting(block.flags[row]!, name)) head[name] = value;
   }
   head.timestamp = new Date(block.timestamp[row]!).toISOString();
   // Properties and context are JSON text already; parsing them again could change the digits of a number.

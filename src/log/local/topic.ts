@@ -1,4 +1,4 @@
-import type { Assignment } from '../log.ts';
+import type { Assignment, Lag } from '../log.ts';
 import { type LogRecord, LogUnavailableError, type Membership, type NewRecord, type Topic } from '../log.ts';
 import type { Commits } from './commits.ts';
 import { Cursor } from './cursor.ts';
@@ -114,14 +114,15 @@ export class LocalTopic implements Topic {
     }
   }
 
-  lag(group: string): Promise<{ partition: number; records: number; oldestTimestamp: number | null }[]> {
+  lag(group: string): Promise<Lag[]> {
     const { shards, commits } = this.#options;
     return Promise.all(
       shards.map(async ({ partition }) => {
         const offset = Math.max(commits.get(group, partition.id).offset, partition.earliest);
         const records = partition.end - offset;
         const oldestTimestamp = records > 0 ? await this.#timestampAt(partition, offset) : null;
-        return { partition: partition.id, records, oldestTimestamp };
+        const { id, end, bytes } = partition;
+        return { partition: id, records, oldestTimestamp, committed: offset, end, bytes };
       }),
     );
   }

@@ -43,9 +43,8 @@ export class SessionMemory {
     else extend(known, first, last);
   }
 
-  /** The hash of the session that the event belongs to. */
-  assign(actor: bigint, timestamp: number, receivedAt: number): bigint {
-    this.#turnIfDue(receivedAt);
+  /** The hash of the session that the event belongs to. Asked again for the same event, it answers the same. */
+  assign(actor: bigint, timestamp: number): bigint {
     const sessions = this.#of(actor);
     let best: Session | null = null;
     let bestGap = SESSION_GAP_MS + 1;
@@ -74,7 +73,12 @@ export class SessionMemory {
     return sessions;
   }
 
-  #turnIfDue(receivedAt: number): void {
+  /**
+   * Forgets the older generation when the newer is full or old enough. To be called before a batch, with the time of
+   * receipt of its oldest event, and before the look at `since` that decides what to load for it: in between, what was
+   * not loaded would be forgotten, and so would sessions of the batch itself.
+   */
+  turnIfDue(receivedAt: number): void {
     if (receivedAt - this.#newerSince < this.#turnMs && this.#newer.size < this.#actorsMax / 2) return;
     this.#older = this.#newer;
     this.#newer = new Map();
@@ -105,11 +109,11 @@ export function actorAt(words: Uint32Array, row: number): bigint {
 
 export function createAssignSessions(memory: SessionMemory): (block: Block) => void {
   return ({ builder, batch }) => {
-    for (const { firstRow, rows, meta } of batch.spans) {
+    for (const { firstRow, rows } of batch.spans) {
       for (let row = firstRow; row < firstRow + rows; row++) {
         if (!needsSession(builder.flags[row]!)) continue;
         const actor = actorAt(builder.actorWords, row);
-        builder.assignSession(row, memory.assign(actor, builder.timestamp[row]!, meta.receivedAt));
+        builder.assignSession(row, memory.assign(actor, builder.timestamp[row]!));
       }
     }
   };

@@ -77,7 +77,7 @@ function readPath(said: string): string {
 /** A host may be given bare, as some SDKs do. */
 function readHost(referrer: string): string {
   if (referrer === '') return '';
-  const parsed = URL.parse(referrer) ?? URL.parse(`https://${referrer}`);
+  const parsed = URL.parse(referrer.includes('://') ? referrer : `https://${referrer}`);
   return withoutWww(parsed?.host ?? '');
 }
 

@@ -27,7 +27,10 @@ export interface DeadLettersQuestion {
 }
 
 /** One page of dead letters, the newest first. Rejects with StoreError. */
-export async function askDeadLetters(store: StoreReader, question: DeadLettersQuestion): Promise<DeadLetterRow[]> {
+export async function askDeadLetters(
+  store: StoreReader,
+  question: DeadLettersQuestion,
+): Promise<DeadLetterRow[]> {
   const values = new SqlValues();
   const { after } = question;
   const where = [conditionSql(question, values)];

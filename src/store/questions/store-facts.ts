@@ -29,6 +29,8 @@ FROM
 
 /** Apps that ever announced an event, by id. A mark is there before the first row of its bucket. */
 export async function askApps(store: StoreReader): Promise<string[]> {
-  const rows = await store.select<{ app_id: string }>('SELECT DISTINCT app_id FROM bucket_state ORDER BY app_id');
+  const rows = await store.select<{ app_id: string }>(
+    'SELECT DISTINCT app_id FROM bucket_state ORDER BY app_id',
+  );
   return rows.map((row) => row.app_id);
 }

@@ -148,7 +148,13 @@ const MEASURES: Readonly<Record<Metric, EventMeasure | ViewMeasure>> = {
     divisor: 1,
   },
   watch_time_seconds: { of: 'views', aggregate: 'sum', argument: 'watch_ms', condition: '1', divisor: 1000 },
-  completion_rate: { of: 'views', aggregate: 'avg', argument: 'toUInt8(completed)', condition: '1', divisor: 1 },
+  completion_rate: {
+    of: 'views',
+    aggregate: 'avg',
+    argument: 'toUInt8(completed)',
+    condition: '1',
+    divisor: 1,
+  },
 };
 
 export type { EventMeasure, ViewMeasure };

@@ -2,34 +2,43 @@ import { watchPercentageSql } from './measures.ts';
 import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from './views.ts';
 
 /**
- * The statements that recompute buckets, in order: each level reads the one before it.
- * `buckets`: a list of `(app_id, bucket)` tuples. `asOf`: the version that the new rows carry. `hoursBefore`: tuples of
- * `(app_id, hour)` in which the touched views began until now; a late event may have moved their begin.
+ * The statements that recompute buckets, in order: each level reads the one before it. Each takes its own `asOf`, the
+ * version that its rows carry, from the server's clock when the statement before it is done: of two recomputes at once,
+ * whoever read last then wins, and has read all that the other had written.
+ * `buckets`: a list of `(app_id, bucket)` tuples.
  */
-export function recomputeSql(
-  buckets: string,
-  asOf: string,
-  gapLimitMs: number,
-  hoursBefore: string,
-): string[] {
+export function recomputeSql(buckets: string, gapLimitMs: number): ((asOf: string) => string)[] {
   const rows = `(app_id, toStartOfFiveMinutes(timestamp)) IN (${buckets})`;
-  const touched = `SELECT app_id, video_id, view_id FROM view_buckets WHERE (app_id, bucket) IN (${buckets})`;
   return [
-    viewBuckets(rows, asOf, gapLimitMs),
-    views(touched, asOf, gapLimitMs),
-    videoRollup(rows, asOf),
-    eventCounts(rows, asOf),
-    actorBuckets(rows, asOf),
-    videoMetricsHourly(touched, asOf, hoursBefore),
+    (asOf) => viewBuckets(rows, asOf, gapLimitMs),
+    (asOf) => views(touchedViews(buckets), asOf, gapLimitMs),
+    (asOf) => videoRollup(rows, asOf),
+    (asOf) => eventCounts(rows, asOf),
+    (asOf) => actorBuckets(rows, asOf),
+    (asOf) => videoMetricsHourly(viewHoursSql(buckets), asOf),
   ];
 }
 
-/** The `(app_id, hour)` in which views with rows in these buckets begin, by what was known so far. Hour: epoch seconds. */
+function touchedViews(buckets: string): string {
+  return `SELECT app_id, video_id, view_id FROM view_buckets WHERE (app_id, bucket) IN (${buckets})`;
+}
+
+/**
+ * The `(app_id, hour)` in which views with rows in these buckets begin, or began before these rows were known. A late
+ * row moves the begin of its view forward, from a bucket after it; so any later bucket in which the view could begin is
+ * named. This can be read at any time, so that a recompute that was cut off half-way is made good by the next.
+ */
 export function viewHoursSql(buckets: string): string {
-  return `SELECT DISTINCT app_id, toUnixTimestamp(toStartOfHour(started_at)) AS hour FROM views FINAL
-WHERE (app_id, video_id, view_id) IN (
-  SELECT DISTINCT app_id, video_id, view_id FROM events
-  WHERE view_id != '' AND (app_id, toStartOfFiveMinutes(timestamp)) IN (${buckets}))`;
+  const touched = touchedViews(buckets);
+  return `SELECT app_id, toDateTime(toStartOfHour(started_at), 'UTC') AS hour FROM views FINAL WHERE (app_id, video_id, view_id) IN (${touched})
+UNION DISTINCT
+SELECT app_id, toDateTime(toStartOfHour(bucket), 'UTC') AS hour
+FROM view_buckets
+INNER JOIN (
+  SELECT app_id, video_id, view_id, min(bucket) AS since FROM view_buckets
+  WHERE start_key != 0 AND (app_id, bucket) IN (${buckets}) GROUP BY app_id, video_id, view_id
+) AS moved USING (app_id, video_id, view_id)
+WHERE start_key != 0 AND bucket >= since AND (app_id, video_id, view_id) IN (${touched})`;
 }
 
 function viewBuckets(rows: string, asOf: string, gapLimitMs: number): string {
@@ -76,13 +85,7 @@ GROUP BY app_id, b, actor`;
  * Whole hours, from the views table. The keys that are there already take part with nothing, so that an hour whose views
  * all moved away becomes zero rather than stay.
  */
-function videoMetricsHourly(touched: string, asOf: string, hoursBefore: string): string {
-  const hours = [
-    `SELECT app_id, toDateTime(toStartOfHour(started_at), 'UTC') AS hour FROM views FINAL WHERE (app_id, video_id, view_id) IN (${touched})`,
-    ...(hoursBefore === ''
-      ? []
-      : [`SELECT t.1 AS app_id, t.2 AS hour FROM (SELECT arrayJoin([${hoursBefore}]) AS t)`]),
-  ].join(' UNION ALL ');
+function videoMetricsHourly(hours: string, asOf: string): string {
   const percentage = watchPercentageSql('duration_ms');
   return `INSERT INTO video_metrics_hourly (app_id, video_id, hour, views, viewers, watch_time_seconds, watch_percentage_sum, watch_percentage_views, completed_views, version)
 SELECT app_id, video_id, hour,

@@ -97,8 +97,9 @@ FROM
     sumIf(ifNull(watched, 0), heartbeat) AS explicit_ms,
     countIf(heartbeat) AS increments,
     maxIf(watched, event_name = 'view_end') AS end_watch_ms,
-    argMaxIf(duration, key, duration IS NOT NULL) AS duration_ms,
-    maxIf(key, duration IS NOT NULL) AS duration_key,
+    -- A player that knows no duration yet says 0.
+    argMaxIf(duration, key, duration > 0) AS duration_ms,
+    maxIf(key, duration > 0) AS duration_key,
     max(done) AS completed,
     count() AS events,
     countIf(failed) AS errors,

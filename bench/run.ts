@@ -1,0 +1,139 @@
+/**
+ * `npm run bench`: what an event costs, end to end over HTTP, beside the ordinary way of doing it. Every scenario gets a
+ * fresh service on an empty folder. Prints Markdown and writes it to bench/results.md.
+ */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, release, type as systemName, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Machine, microsPerEvent, renderReport } from './report.ts';
+import { type Outcome, runScenario, type Scenario } from './scenario.ts';
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --seconds N    length of each measured window (default 20), after 5 s of warm-up or more
+  --only a,b     of: single, 100, 1000, profile, baseline, queries
+  --rate N       events/s of "queries" (default: half of what "100" reached, else 50,000)
+  --sustain N    instead of all these: N seconds at 100,000 events/s in batches of 100 (or at --rate)
+`;
+
+const SUSTAINED_RATE = 100_000;
+const HALF_LOAD = 50_000;
+const WARM_SECONDS = 5;
+
+const plain = {
+  subject: 'service',
+  connections: 16,
+  rate: null,
+  warmSeconds: WARM_SECONDS,
+  profile: false,
+  ask: false,
+} as const;
+
+function scenarios(seconds: number): Record<string, Scenario> {
+  const base = { ...plain, seconds };
+  return {
+    single: { ...base, name: 'single events', batch: 1, connections: 64 },
+    100: { ...base, name: 'batches of 100', batch: 100 },
+    1000: { ...base, name: 'batches of 1,000', batch: 1000 },
+    profile: { ...base, name: 'batches of 100, profiled', batch: 100, profile: true },
+    baseline: { ...base, name: 'the ordinary way, batches of 100', batch: 100, subject: 'baseline' },
+    queries: { ...base, name: 'batches of 100, half load, with questions', batch: 100, ask: true },
+  };
+}
+
+function readMachine(outcomes: readonly Outcome[]): Machine {
+  const git = (...words: string[]) => execFileSync('git', words, { encoding: 'utf8' }).trim();
+  let commit = 'unknown';
+  try {
+    commit =
+      git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', 'src') ? ' and changes' : '');
+  } catch {
+    // Not a checkout, such as an installed package.
+  }
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: `${systemName()} ${release()}`,
+    node: process.version,
+    clickhouse: outcomes[0]?.clickhouse ?? '',
+    date: new Date().toISOString().slice(0, 16).replace('T', ' '),
+    commit,
+  };
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+async function runOne(scenario: Scenario): Promise<Outcome> {
+  say(`${scenario.name}: ${scenario.warmSeconds} s of warm-up, ${scenario.seconds} s …`);
+  const outcome = await runScenario(scenario);
+  const { all, service, clickhouse, generator } = microsPerEvent(outcome);
+  const rate = Math.round(outcome.acknowledged / outcome.seconds).toLocaleString('en-US');
+  const parts = [service, clickhouse, generator].map((micros) => micros.toFixed(2)).join(' + ');
+  const { lost, doubled } = outcome.verdict;
+  say(`  ${rate} events/s, ${all.toFixed(2)} us (${parts}), lost ${lost}, duplicates ${doubled}`);
+  for (const [status, count] of Object.entries(outcome.report.statuses))
+    if (status !== '202')
+      say(`  !! ${count} requests were answered ${status === '0' ? 'not at all' : status}`);
+  for (const { name, statuses, path } of outcome.questions)
+    if (statuses[404]) say(`  !! SKIPPED: nobody answers "${name}" (${path})`);
+  return outcome;
+}
+
+async function runAll(names: readonly string[], seconds: number, rate: number | null): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  let reached: number | null = null;
+  for (const name of names) {
+    const scenario = scenarios(seconds)[name]!;
+    const half = rate ?? (reached === null ? HALF_LOAD : Math.round(reached / 2));
+    const outcome = await runOne(
+      name === 'queries' ? { ...scenario, rate: half, connections: 64 } : scenario,
+    );
+    if (name === '100') reached = outcome.acknowledged / outcome.seconds;
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '20' },
+    only: { type: 'string' },
+    rate: { type: 'string' },
+    sustain: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+const known = Object.keys(scenarios(1)).sort((a, b) => Number(a === 'queries') - Number(b === 'queries'));
+const names = values.only?.split(',') ?? known;
+const unknown = names.filter((name) => !known.includes(name));
+const rate = values.rate === undefined ? null : Number(values.rate);
+if (values.help || unknown.length > 0 || !(Number(values.seconds) > 0) || rate === 0 || Number.isNaN(rate)) {
+  say(unknown.length > 0 ? `There is no scenario '${unknown.join("', '")}'.\n\n${HELP}` : HELP);
+  process.exitCode = values.help ? 0 : 2;
+} else {
+  const sustained: Scenario = {
+    ...plain,
+    name: `sustained, batches of 100 at ${(rate ?? SUSTAINED_RATE).toLocaleString('en-US')}/s`,
+    batch: 100,
+    connections: 64,
+    rate: rate ?? SUSTAINED_RATE,
+    seconds: Number(values.sustain),
+  };
+  const outcomes = values.sustain
+    ? [await runOne(sustained)]
+    : await runAll(names, Number(values.seconds), rate);
+  const report = renderReport(readMachine(outcomes), outcomes);
+  writeFileSync(fileURLToPath(new URL('./results.md', import.meta.url)), report);
+  process.stdout.write(`\n${report}`);
+  if (
+    outcomes.some(
+      ({ verdict, scenario }) => verdict.lost > 0 || (scenario.subject === 'service' && verdict.doubled > 0),
+    )
+  )
+    process.exitCode = 1;
+}

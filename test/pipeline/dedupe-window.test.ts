@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CLOCK_MARGIN_MS, DedupeWindow, type Verdict } from '../../src/pipeline/dedupe-window.ts';
+
+const WINDOW_MS = 1_000;
+const ROUNDS = Number(process.env.DEDUPE_ROUNDS ?? 300);
+
+interface Look {
+  readonly app: number;
+  readonly id: readonly [number, number, number, number];
+  readonly payload?: number;
+  readonly at?: number;
+  readonly created?: number;
+}
+
+function check(window: DedupeWindow, { app, id, payload = 1, at = 0, created = at }: Look): Verdict {
+  // Not at the start of the array, as rows of a block are not.
+  const words = Uint32Array.from([9, 9, 9, 9, ...id]);
+  return window.check(app, words, 4, payload, 0, at, created);
+}
+
+function createWindow(entriesMax = 1_000_000, start = 0): DedupeWindow {
+  return new DedupeWindow({ windowMs: WINDOW_MS, entriesMax }, start);
+}
+
+/** Everything remembered so far is stored. */
+function store(window: DedupeWindow): void {
+  window.settle(window.added);
+}
+
+test('the same id again is a duplicate, with another payload a collision, in another app new', () => {
+  const window = createWindow();
+  const id = [1, 2, 3, 4] as const;
+  assert.equal(check(window, { app: 7, id }), 'new');
+  assert.equal(check(window, { app: 7, id }), 'duplicate');
+  assert.equal(check(window, { app: 7, id, payload: 2 }), 'collision');
+  assert.equal(check(window, { app: 8, id, payload: 2 }), 'new');
+  assert.equal(check(window, { app: 7, id }), 'duplicate', 'the first payload stays');
+  assert.equal(window.size, 2);
+});
+
+test('words of zero, of ones, and ids in a row are told apart; memory grows', () => {
+  const window = createWindow();
+  const ids: (readonly [number, number, number, number])[] = [
+    [0, 0, 0, 0],
+    [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
+  ];
+  // What clients make: one word counts up, whichever, the others stay; and time and counter together, as in version 7.
+  for (let i = 1; i < 20_000; i++) {
+    ids.push([i, 0, 0, 0], [0, i, 0, 0], [0, 0, i, 0], [0, 0, 0, i], [0x019b0000, i & 0xffff, 0x80000000, i]);
+  }
+  for (const app of [0, 1]) for (const id of ids) assert.equal(check(window, { app, id }), 'new', `${app} ${id}`);
+  for (const app of [0, 1]) for (const id of ids) assert.equal(check(window, { app, id }), 'duplicate');
+  assert.equal(window.size, ids.length * 2);
+});
+
+test('half a window later the newer generation becomes the older, and that is forgotten half a window after', () => {
+  const window = createWindow();
+  const id = (n: number) => [n, 0, 0, 0] as const;
+  check(window, { app: 1, id: id(1), at: 10 });
+  store(window);
+  assert.equal(check(window, { app: 1, id: id(2), at: 510 }), 'new');
+  assert.equal(window.start, 0, 'both generations are there');
+  store(window);
+  check(window, { app: 1, id: id(3), at: 1_009 });
+  assert.equal(window.start, 0);
+  store(window);
+  check(window, { app: 1, id: id(4), at: 1_010 });
+  assert.equal(window.start, 510);
+  assert.equal(check(window, { app: 1, id: id(2), at: 1_010 }), 'duplicate');
+  assert.equal(check(window, { app: 1, id: id(1), at: 1_010 }), 'new', 'forgotten: ClickHouse has to be asked');
+});
+
+test('a full generation turns too, so that memory stays within its bound', () => {
+  const window = createWindow(8);
+  for (let i = 1; i <= 100; i++) {
+    check(window, { app: 1, id: [i, i, i, i], at: i });
+    store(window);
+    assert.ok(window.size <= 8, `${window.size}`);
+  }
+  assert.ok(window.start > 90);
+});
+
+test('ids that are not stored yet are never forgotten, however full or old', () => {
+  const window = createWindow(8);
+  for (let i = 1; i <= 1_000; i++) check(window, { app: 1, id: [i, i, i, i], at: i * WINDOW_MS });
+  for (let i = 1; i <= 1_000; i++)
+    assert.equal(check(window, { app: 1, id: [i, i, i, i], at: 1_000 * WINDOW_MS }), 'duplicate', String(i));
+  store(window);
+  for (let i = 2_001; i <= 2_010; i++) {
+    check(window, { app: 1, id: [i, i, i, i], at: i * WINDOW_MS });
+    store(window);
+  }
+  assert.ok(window.size <= 8, 'what was stored goes again');
+});
+
+test('an id from a clock that runs ahead stays until the time that its event claims is over', () => {
+  const window = createWindow();
+  const ahead = { app: 1, id: [1, 1, 1, 1] as const, created: 60_000 };
+  assert.equal(check(window, { ...ahead, at: 10 }), 'new');
+  let at = 10;
+  let seen = 0;
+  for (let n = 2; at <= 60_000 + CLOCK_MARGIN_MS; n++, at += 300) {
+    store(window);
+    check(window, { app: 1, id: [n, 0, 0, 0], at });
+    // Inside the window nobody asks ClickHouse about it, so memory has to know.
+    if (ahead.created < window.start + CLOCK_MARGIN_MS) continue;
+    assert.equal(check(window, { ...ahead, at }), 'duplicate', `at ${at}`);
+    seen++;
+  }
+  assert.ok(seen > 100);
+  for (let n = 0; n < 10; n++, at += 600) {
+    check(window, { app: 1, id: [1_000 + n, 0, 0, 0], at });
+    store(window);
+  }
+  assert.ok(window.size <= 4, 'and no longer');
+});
+
+test('against a Map: what lies behind `start` may be forgotten, nothing else is, and nothing is made up', () => {
+  const look = fc.record({
+    app: fc.nat({ max: 1 }),
+    n: fc.nat({ max: 30 }),
+    payload: fc.integer({ min: 1, max: 2 }),
+    later: fc.nat({ max: 400 }),
+    stored: fc.boolean(),
+  });
+  const property = fc.property(fc.array(look, { maxLength: 200 }), fc.integer({ min: 2, max: 40 }), (looks, entries) => {
+    const window = createWindow(entries);
+    const known = new Map<string, { payload: number; at: number; order: number }>();
+    let at = 0;
+    let [order, settled] = [0, 0];
+    for (const { app, n, payload, later, stored } of looks) {
+      at += later;
+      const key = `${app} ${n}`;
+      const verdict = check(window, { app, id: [n, 0, 5, n], payload, at });
+      const before = known.get(key);
+      if (verdict === 'new') {
+        if (before) assert.ok(before.at < window.start || before.at <= at - WINDOW_MS / 2, 'forgot too early');
+        if (before) assert.ok(before.order <= settled, 'forgot what is not stored');
+        known.set(key, { payload, at, order: ++order });
+      } else {
+        assert.ok(before, 'never seen');
+        assert.equal(verdict, before.payload === payload ? 'duplicate' : 'collision');
+      }
+      if (stored) {
+        window.settle(window.added);
+        settled = order;
+      }
+    }
+    // From `start` on every id is there.
+    for (const [key, { payload, at: received }] of known) {
+      const [app, n] = key.split(' ').map(Number) as [number, number];
+      if (received >= window.start) assert.equal(check(window, { app, id: [n, 0, 5, n], payload, at }), 'duplicate');
+    }
+  });
+  fc.assert(property, { numRuns: ROUNDS });
+});

@@ -1,0 +1,115 @@
+/** Parts of the pipeline for its tests: tables in a real ClickHouse, records as ingest writes them, batches. */
+import type { BlockBuilder, Kernel } from '../../src/event/kernel.ts';
+import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
+import type { LogRecord } from '../../src/log/log.ts';
+import { Batch, type BatchContext } from '../../src/pipeline/batch.ts';
+import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
+import type { StoreClient } from '../../src/store/client.ts';
+import { EventStore } from '../../src/store/events.ts';
+import { migrate } from '../../src/store/migrate.ts';
+import { silentLog, startTestClickHouse } from '../support/clickhouse.ts';
+
+export const TOPIC = 'analytics.v1';
+/** A moment that everything in a test can be told from, epoch ms: the start of a bucket and of an hour. */
+export const NOON = Date.UTC(2026, 4, 15, 12);
+
+export const referenceKernel: Kernel = openReferenceKernel();
+
+export interface Tables {
+  readonly client: StoreClient;
+  readonly store: EventStore;
+}
+
+/** The migrated tables. Nothing in them ever gets too old. */
+export async function openTables(test?: { after(fn: () => Promise<void>): void }): Promise<Tables> {
+  const { client } = await startTestClickHouse(test);
+  const days = 36_500;
+  const settings = {
+    retention_events_days: days,
+    retention_sessions_days: days,
+    retention_hourly_days: days,
+  };
+  await migrate({ client, log: silentLog, settings });
+  return { client, store: new EventStore(client) };
+}
+
+export interface RecordOptions {
+  readonly partition?: number;
+  readonly receivedAt?: number;
+  readonly app?: string;
+  readonly userAgent?: string;
+  readonly country?: string;
+}
+
+/** A record as ingest writes it. An event given as text stays as it is. */
+export function recordOf(
+  offset: number,
+  events: readonly (object | string)[],
+  options: RecordOptions = {},
+): LogRecord {
+  const { partition = 0, receivedAt = NOON, app = 'tube', userAgent = '', country = '' } = options;
+  const lines = events.map((event) => (typeof event === 'string' ? event : JSON.stringify(event)));
+  return {
+    partition,
+    offset,
+    key: null,
+    headers: [
+      ['received_at', String(receivedAt)],
+      ['app', app],
+      ['count', String(events.length)],
+      ...(userAgent ? [['ua', userAgent] as const] : []),
+      ...(country ? [['country', country] as const] : []),
+    ],
+    value: Buffer.from(`${lines.join('\n')}\n`),
+    timestamp: receivedAt,
+  };
+}
+
+/** A UUID of version 7, made at `at`, told apart by `n`. */
+export function uuid7(n: number, at = NOON): string {
+  const time = at.toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${n.toString(16).padStart(12, '0')}`;
+}
+
+export function createContext(overrides: Partial<BatchContext> = {}): BatchContext {
+  return {
+    dedupe: createWindow(),
+    defaultApp: 'tube',
+    present: new Map(),
+    ...overrides,
+  };
+}
+
+export function createWindow(
+  options: { windowMs?: number; entriesMax?: number; start?: number } = {},
+): DedupeWindow {
+  const { windowMs = 900_000, entriesMax = 100_000, start = NOON - 900_000 } = options;
+  return new DedupeWindow({ windowMs, entriesMax }, start);
+}
+
+export function createBuilder(kernel: Kernel = referenceKernel): BlockBuilder {
+  return kernel.createBlockBuilder({ topic: TOPIC });
+}
+
+/** A batch that took these records. */
+export function batchOf(
+  records: readonly LogRecord[],
+  context: BatchContext = createContext(),
+  builder: BlockBuilder = createBuilder(),
+): Batch {
+  const batch = new Batch(records[0]?.partition ?? 0, builder);
+  batch.open();
+  for (const record of records) batch.take(record, context);
+  return batch;
+}
+
+/** What the rows of a batch are: offset, index and event id. */
+export function rowsOf(batch: Batch): string[] {
+  return batch.spans.flatMap((span) =>
+    Array.from({ length: span.rows }, (_, i) => {
+      const row = span.firstRow + i;
+      const { event_id } = JSON.parse(batch.builder.eventJson(row)) as { event_id: string };
+      return `${span.record.offset}/${batch.builder.index[row]} ${event_id}`;
+    }),
+  );
+}
