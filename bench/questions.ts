@@ -55,14 +55,15 @@ export async function askQuestions(url: string, signal: AbortSignal): Promise<re
   for (const question of questions(Date.now())) {
     const entry = { ...question, times: new Histogram(), statuses: {} as Record<string, number> };
     asked.push(entry);
-    await ask(url, agent, entry);
+    await ask(url, agent, entry, signal);
     // The first is not counted among the times: it may have had to compile what the others find.
     entry.times.reset();
   }
   const served = asked.filter(({ statuses }) => !statuses[404]);
   let turn = 0;
   const call = async () => {
-    while (!signal.aborted && served.length > 0) await ask(url, agent, served[turn++ % served.length]!);
+    while (!signal.aborted && served.length > 0)
+      await ask(url, agent, served[turn++ % served.length]!, signal);
   };
   await Promise.all(Array.from({ length: CALLERS }, call));
   agent.destroy();
@@ -76,17 +77,20 @@ export async function askQuestions(url: string, signal: AbortSignal): Promise<re
   }));
 }
 
-async function ask(url: string, agent: Agent, question: Asked): Promise<void> {
+/** A question under way when the signal ends is given up and not counted. */
+async function ask(url: string, agent: Agent, question: Asked, signal: AbortSignal): Promise<void> {
   const began = performance.now();
-  const status = await get(`${url}${question.path}`, agent);
+  const status = await get(`${url}${question.path}`, agent, signal);
+  if (signal.aborted) return;
   question.statuses[status] = (question.statuses[status] ?? 0) + 1;
   if (status === 200) question.times.add((performance.now() - began) * 1000);
 }
 
-function get(url: string, agent: Agent): Promise<number> {
+function get(url: string, agent: Agent, signal: AbortSignal): Promise<number> {
   return new Promise((resolve) => {
     // Nothing may come from a cache: what is measured is the answer, not its copy.
-    const call = request(url, { agent, headers: { 'cache-control': 'no-cache' } }, (response) => {
+    const headers = { 'cache-control': 'no-cache' };
+    const call = request(url, { agent, headers, signal }, (response) => {
       response.resume();
       response.on('end', () => resolve(response.statusCode ?? 0));
       response.on('error', () => resolve(0));

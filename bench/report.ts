@@ -162,11 +162,22 @@ function renderStages(outcome: Outcome): string {
   return [
     `## CPU by stage (${outcome.scenario.name})`,
     table(['stage', 'us/event'], rows),
+    renderCollections(outcome),
     '### Steps of the pipeline, wall time',
     table(['step', 'us/event'], steps),
     "### Functions that took most of the service's main thread",
     table(['function', 'stage', 'share'], functions),
   ].join('\n\n');
+}
+
+/** Why the collector ran: many major ones with few minor ones are buffers, not objects. */
+function renderCollections({ grown, stored }: Outcome): string {
+  const kinds = ['minor', 'major', 'incremental'].map((kind) => {
+    const count = grown('nodejs_gc_duration_seconds_count', { kind });
+    const micros = grown('nodejs_gc_duration_seconds_sum', { kind }) * 1e6;
+    return `${kind} ${fixed((count * 1e6) / stored, 0)} (${fixed(micros / stored, 2)} us of wall time an event)`;
+  });
+  return `Garbage collections per million events: ${kinds.join(', ')}.`;
 }
 
 /** The kernel's account of the threads, and the profile's of what the main thread did. */

@@ -2,32 +2,28 @@
 import Type, { type TSchema } from 'typebox';
 import { type EventField, eventFields, eventLimits, type FieldType, refusals } from './event.ts';
 
-function describeType(type: FieldType): TSchema {
+/** The types that a field may have, null apart. */
+function describeTypes(type: FieldType): TSchema[] {
   const { nameCharsMax, idBytesMax } = eventLimits;
-  if (type === 'name') return Type.String({ minLength: 1, maxLength: nameCharsMax });
-  if (type === 'object') return Type.Object({}, { additionalProperties: true });
-  if (type === 'instant') return Type.Union([Type.String({ format: 'date-time' }), Type.Number()]);
+  if (type === 'name') return [Type.String({ minLength: 1, maxLength: nameCharsMax })];
+  if (type === 'object') return [Type.Object({}, { additionalProperties: true })];
+  if (type === 'instant') return [Type.String(), Type.Number()];
   // One character is one byte at least, so that the limit in bytes is a limit in characters too.
-  return Type.Union([Type.String({ maxLength: idBytesMax }), Type.Number()]);
+  return [Type.String({ maxLength: idBytesMax }), Type.Number()];
 }
 
 function describeField(field: EventField): TSchema {
   const also = field.aliases.map((alias) => `\`${alias}\``).join(', ');
-  const description = `${field.rule}${also === '' ? '' : ` Also accepted: ${also}.`}`;
-  const schema = describeType(field.type);
+  const description = `${field.rule} Also accepted: ${also}.`;
+  const types = describeTypes(field.type);
   return field.name === 'event_name'
-    ? { ...schema, description }
-    : { ...Type.Union([schema, Type.Null()]), description };
+    ? Type.Union(types, { description })
+    : Type.Optional(Type.Union([...types, Type.Null()], { description }));
 }
 
 /** One event on the wire as JSON Schema: canonical names, further fields allowed (they become properties). */
 export const eventSchema: TSchema = Type.Object(
-  Object.fromEntries(
-    eventFields.map((field) => {
-      const schema = describeField(field);
-      return [field.name, field.name === 'event_name' ? schema : Type.Optional(schema)];
-    }),
-  ),
+  Object.fromEntries(eventFields.map((field) => [field.name, describeField(field)])),
   { $id: 'Event', additionalProperties: true, description: 'One event, canonical names.' },
 );
 

@@ -1,7 +1,7 @@
 /**
  * The kernel: bytes of events in, checked lines (scan) or columns (block builder) out, in one pass and without a
  * JavaScript object per event. Two implementations: kernel/wasm.ts (fast) and kernel/reference.ts (plain, the oracle
- * and the fallback). They agree in every byte; test/event/differential.test.ts holds them together. The rules of
+ * and the fallback). They agree in every byte; test/event/kernel.differential.test.ts holds them together. The rules of
  * reading are at the head of kernel/reference.ts.
  */
 import type { RefusalCode } from './event.ts';

@@ -93,10 +93,13 @@ export class EventStore {
 
   /** Announces rows: until `leaseUntil` some may land in these buckets. Before the rows themselves. */
   async mark(marks: readonly BucketMark[], leaseUntil: number): Promise<void> {
-    const list = marks.map((m) => `(${quoted(m.app)}, toDateTime(${m.bucket}, 'UTC'))`).join(', ');
+    // Two arrays of literals: 30,000 calls of toDateTime take the server's parser 13 seconds.
+    const apps = marks.map((m) => quoted(m.app)).join(', ');
+    const buckets = marks.map((m) => m.bucket).join(', ');
     await this.#client.command(
       `INSERT INTO bucket_state (app_id, bucket, lease_until)
-       SELECT mark.1, mark.2, fromUnixTimestamp64Milli(toInt64(${leaseUntil}), 'UTC') FROM (SELECT arrayJoin([${list}]) AS mark)`,
+       SELECT mark.1, toDateTime(mark.2, 'UTC'), fromUnixTimestamp64Milli(toInt64(${leaseUntil}), 'UTC')
+       FROM (SELECT arrayJoin(arrayZip([${apps}], [${buckets}])) AS mark)`,
       {},
       { settings: LONG },
     );
@@ -154,7 +157,7 @@ export class EventStore {
     return await this.#findIds(
       app,
       ids,
-      `AND toStartOfFiveMinutes(timestamp) IN (${[...near].map((b) => `toDateTime(${b}, 'UTC')`).join(', ')})`,
+      `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`,
     );
   }
 

@@ -35,6 +35,12 @@ const verdicts: readonly (readonly [rule: string, event: string, code: string | 
   ['an unknown key twice', '{"event":"a","foo":1,"foo":2}', null],
   ['no moment', '{"event":"a","timestamp":"yesterday"}', 'invalid_timestamp'],
   ['a day that is not', '{"event":"a","timestamp":"2026-02-30T00:00:00Z"}', 'invalid_timestamp'],
+  [
+    'ten digits of a second',
+    '{"event":"a","timestamp":"2026-11-23T02:13:20.1234567890Z"}',
+    'invalid_timestamp',
+  ],
+  ['two points in a moment', '{"event":"a","timestamp":"1\\u0037.9.5"}', 'invalid_timestamp'],
   ['true as moment', '{"event":"a","timestamp":true}', 'invalid_timestamp'],
   ['too old', `{"event":"a","timestamp":${testNow - 31 * 86_400_000}}`, 'timestamp_too_old'],
   ['too far ahead', `{"event":"a","timestamp":${testNow + 86_400_001}}`, 'timestamp_in_future'],
@@ -59,6 +65,16 @@ const verdicts: readonly (readonly [rule: string, event: string, code: string | 
   ],
   ['255 keys and a stranger among them', `{"event":"a","k7":1,"properties":${manyKeys(255)}}`, null],
   ['a stranger of 8 levels', `{"event":"a","foo":${deep(8)}}`, 'properties_too_deep'],
+  [
+    'the most bytes and a stranger',
+    `{"event":"a","foo":1,"properties":${long(eventLimits.objectBytesMax - 7)}}`,
+    'properties_too_large',
+  ],
+  [
+    'the most bytes, a stranger among them',
+    `{"event":"a","foo":1,"properties":${long(eventLimits.objectBytesMax - 8)}}`,
+    null,
+  ],
   ['a string as context', '{"event":"a","context":"web"}', 'invalid_context'],
   ['large context', `{"event":"a","metadata":${long(eventLimits.objectBytesMax + 1)}}`, 'context_too_large'],
   ['deep context', `{"event":"a","context":${deep(9)}}`, 'context_too_deep'],
@@ -85,6 +101,8 @@ const moments: readonly (readonly [written: string, at: number])[] = [
   ['"2024-02-29T12:00:00Z"', Date.UTC(2024, 1, 29, 12)],
   [String(Math.floor(testNow / 1000)), Math.floor(testNow / 1000) * 1000],
   ['1795400000.1234', 1795400000123],
+  ['1795400000.1236', 1795400000124],
+  ['"1795400000.\\u0031"', 1795400000100],
   [String(testNow), testNow],
   ['1795400000123.9', 1795400000123],
   [`${testNow}456`, testNow],
@@ -131,6 +149,11 @@ for (const kernel of kernels) {
       const old = testNow - 40 * 86_400_000;
       const scan = scanText(kernel, `{"events":[{"event":"a","ts":${old}}],"sent_at":${old}}`);
       assert.deepEqual([scan.accepted, scan.sentAt], [1, old]);
+      const tooOld = `{"events":[{"event":"a","ts":${testNow}},{"event":"b","ts":${old}}],"sent_at":${testNow - 1}}`;
+      assert.deepEqual(verdictCodes(scanText(kernel, tooOld).verdicts), ['1:timestamp_too_old']);
+      const month = 30 * 86_400_000;
+      const justNot = `{"events":[{"event":"a","ts":${testNow - month}}],"sent_at":${testNow + 1}}`;
+      assert.deepEqual(verdictCodes(scanText(kernel, justNot).verdicts), ['0:timestamp_too_old']);
       const ahead = scanText(kernel, `{"events":[{"event":"a","ts":${testNow}}],"sent_at":${old}}`);
       assert.deepEqual(verdictCodes(ahead.verdicts), ['0:timestamp_in_future']);
     });
@@ -153,6 +176,8 @@ for (const kernel of kernels) {
         );
       }
       assert.equal(scanText(kernel, '{\n "event": "a"\n}\n').accepted, 1);
+      const named = scanText(kernel, '{"events":[{"event":"a"},{"event":"b"}],"name":"x"}');
+      assert.deepEqual([named.count, named.accepted], [1, 1], 'with a name it is an event');
       assert.equal(scanText(kernel, '{"event":"a","events":[]}').accepted, 1, 'with a name it is an event');
     });
 

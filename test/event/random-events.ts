@@ -91,10 +91,13 @@ const topNames = eventFields.flatMap((field) => [field.name, ...field.aliases]);
 export class EventWriter {
   readonly random: Random;
   wildness: number;
+  readonly #nearLimits: boolean;
 
-  constructor(random: Random, wildness: number) {
+  /** With `nearLimits` objects are now and then about as large as they may be. */
+  constructor(random: Random, wildness: number, nearLimits = true) {
     this.random = random;
     this.wildness = wildness;
+    this.#nearLimits = nearLimits;
   }
 
   get #wild(): boolean {
@@ -165,7 +168,7 @@ export class EventWriter {
 
   timestamp(): string {
     const { random } = this;
-    const at = testNow - random.int(3_600_000);
+    const at = testNow - random.int(random.chance(0.03) ? 40 * 86_400_000 : 3_600_000);
     const iso = new Date(at).toISOString();
     if (!this.#wild)
       return random.pick([`"${iso}"`, `"${iso.slice(0, 19)}Z"`, `"${iso.slice(0, 23)}+02:00"`, `${at}`]);
@@ -204,6 +207,10 @@ export class EventWriter {
   uuid(): string {
     const hex = Array.from({ length: 32 }, () => this.random.int(16).toString(16)).join('');
     const id = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+    if (this.random.chance(0.03)) {
+      const at = this.random.int(36);
+      return this.string(id.slice(0, at) + this.random.pick(['-', 'g', '0', '\n', '']) + id.slice(at + 1));
+    }
     if (!this.#wild) return `"${id}"`;
     return this.random.pick([
       `"${id.toUpperCase()}"`,
@@ -233,7 +240,7 @@ export class EventWriter {
   properties(): string {
     const { random } = this;
     if (this.#wild && random.chance(0.2)) return this.value();
-    if (this.#wild && random.chance(0.2)) return this.large();
+    if (this.#nearLimits && random.chance(0.02)) return this.large();
     const keys = [...propertyKeys, ...morePropertyKeys, 'quality', 'position', 'k', 'title'];
     const members = pickSome(random, keys, 8).map((key) => [key, this.#propertyValue(key)] as const);
     if (this.#wild) members.push([random.pick(keys), this.value()]);
@@ -264,7 +271,7 @@ export class EventWriter {
   context(): string {
     const { random } = this;
     if (this.#wild && random.chance(0.2)) return this.value();
-    if (this.#wild && random.chance(0.2)) return this.large();
+    if (this.#nearLimits && random.chance(0.02)) return this.large();
     const members = pickSome(random, [...contextKeys, ...moreContextKeys], 6).map((key) => {
       const nested =
         ['page', 'campaign', 'device', 'os', 'browser', 'location'].includes(key) && random.chance(0.6);
@@ -324,7 +331,7 @@ export class EventWriter {
     const { random } = this;
     const keys = [...propertyKeys, 'foo', 'title', 'position', 'k', 'k7', 'long', 'deep', 'events'];
     return random.many(3, () => {
-      const value = this.#wild && random.chance(0.5) ? this.large() : this.value();
+      const value = this.#nearLimits && random.chance(0.05) ? this.large() : this.value();
       return [this.#wild ? random.pick(keys) : `stranger_${random.int(1000)}`, value];
     });
   }
@@ -342,7 +349,10 @@ export class EventWriter {
         : [];
       const members = [...sentAt, ['events', `[${events.join(',')}]`] as const];
       if (random.chance(0.5)) members.reverse();
-      if (this.#wild) members.push([random.pick(['name', 'api_key', 'sent_at']), this.value()]);
+      if (random.chance(0.2)) {
+        const value = random.chance(0.5) ? this.timestamp() : this.value();
+        members.push([random.pick(['name', 'api_key', 'sent_at', 'sentAt']), value]);
+      }
       return this.object(members);
     }
     if (form === 3) return events.join(random.pick(['', ' ', '\n\n']));

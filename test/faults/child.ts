@@ -3,6 +3,9 @@ import { readConfig } from '../../src/config.ts';
 import { startService } from '../../src/service.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 
+// A test that dies must not leave its service behind.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
 const config = readConfig(process.env);
 const service = await startService(config, createLogger({ level: 'warn' }));
 const tell = async () => {

@@ -12,16 +12,30 @@ export interface Facts {
   readonly clickhousePid: number;
 }
 
+export interface HarnessOptions {
+  /** Holds `data` and what the service says, `service.log`. */
+  readonly dir: string;
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Modules that the process loads first. */
+  readonly preload?: readonly string[];
+}
+
+/** The product promises 10 s for a stop. */
+const STOP_DEADLINE_MS = 10_000;
+
 export class Harness {
   readonly #env: Record<string, string>;
+  readonly #execArgv: readonly string[];
   readonly #output: WriteStream;
   #child: ChildProcess | null = null;
   #facts: Facts | null = null;
   readonly client: StoreClient;
   readonly port: number;
 
-  constructor(dir: string, port: number, env: Record<string, string> = {}) {
+  constructor({ dir, port, env, preload = [] }: HarnessOptions) {
     this.port = port;
+    this.#execArgv = preload.flatMap((file) => ['--import', file]);
     this.#output = createWriteStream(join(dir, 'service.log'), { flags: 'a' });
     this.#env = {
       ...(process.env as Record<string, string>),
@@ -49,6 +63,7 @@ export class Harness {
   async start(): Promise<void> {
     const child = fork(fileURLToPath(new URL('./child.ts', import.meta.url)), {
       env: this.#env,
+      execArgv: [...process.execArgv, ...this.#execArgv],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     child.stdout!.pipe(this.#output, { end: false });
@@ -79,19 +94,36 @@ export class Harness {
     process.kill((await this.facts()).clickhousePid, 'SIGKILL');
   }
 
-  async signalClickHouse(signal: NodeJS.Signals): Promise<void> {
+  /** Both at the same instant, ClickHouse first: it would otherwise die of its parent's death. */
+  async killBoth(): Promise<void> {
+    const { clickhousePid } = await this.facts();
+    const gone = once(this.#child!, 'exit');
+    process.kill(clickhousePid, 'SIGKILL');
+    this.#child!.kill('SIGKILL');
+    await gone;
+  }
+
+  signalClickHouse(signal: NodeJS.Signals): void {
     process.kill(this.#facts!.clickhousePid, signal);
   }
 
-  async stop(): Promise<number | null> {
-    await this.client.close();
+  /** In order, as SIGTERM does it. Throws when that takes longer than promised, or does not end well. */
+  async stop(): Promise<void> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
+    const cut = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
     child.kill('SIGTERM');
-    const [code] = (await gone) as [number | null];
+    const [code, signal] = (await gone) as [number | null, string | null];
+    clearTimeout(cut);
+    if (code !== 0) throw new Error(`the service did not stop in order (${signal ?? code}); see service.log`);
+  }
+
+  /** Whatever became of the service before: afterwards nothing is left of it. */
+  async close(): Promise<void> {
+    await this.client.close();
+    await this.stop();
     this.#output.end();
-    return code;
   }
 }
 

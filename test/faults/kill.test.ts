@@ -1,78 +1,84 @@
-/** kill -9 of the service, and of its ClickHouse, at random moments under load: nothing lost, nothing doubled. */
+/** kill -9 at random moments under load, of the service, of its ClickHouse, of both: nothing lost, nothing doubled. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { freePort } from '../support/ports.ts';
-import { Harness } from './harness.ts';
-import { Load } from './load.ts';
-import { until, untilDrained, verifyLedger, verifyRecount, verifyStored } from './verify.ts';
+import type { StoreClient } from '../../src/store/client.ts';
+import { moment, RECKON_EVERY, ROUNDS, reckon, type Scene, untilTaken, withScene } from './round.ts';
+import { until } from './verify.ts';
 
-const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 10);
-
-async function withHarness(run: (harness: Harness, load: Load) => Promise<void>): Promise<void> {
-  const dir = await mkdtemp(join(tmpdir(), 'sluice-faults-'));
-  const harness = new Harness(dir, await freePort());
-  const load = new Load({ url: harness.url, connections: 4, batch: 40, pauseMs: 5 });
-  let passed = false;
-  try {
-    await harness.start();
-    await run(harness, load);
-    passed = true;
-  } finally {
-    await load.stop(false);
-    await harness.stop();
-    if (passed) await rm(dir, { recursive: true, force: true });
-    else console.error(`kept for a look: ${dir}`);
+/** Rounds of a fault under load, with a reckoning now and then and at the end. */
+async function repeat(scene: Scene, rounds: number, fault: (round: number) => Promise<void>): Promise<void> {
+  const { harness, load } = scene;
+  await harness.start();
+  load.start();
+  for (let round = 1; round <= rounds; round++) {
+    await moment(1_500);
+    await fault(round);
+    await untilTaken(load);
+    if (round % RECKON_EVERY !== 0 || round === rounds) continue;
+    await reckon(scene);
+    load.start();
   }
+  await reckon(scene);
+  assert.ok(load.sent.acked.size > rounds * 40, 'there was load');
 }
 
-const moment = (most: number) => new Promise((resolve) => setTimeout(resolve, Math.random() * most));
-
 test(`${ROUNDS} kills of the service under load`, async () => {
-  await withHarness(async (harness, load) => {
-    load.start();
-    for (let round = 0; round < ROUNDS; round++) {
-      await moment(1_500);
+  await withScene({}, async (scene) => {
+    const { harness } = scene;
+    await repeat(scene, ROUNDS, async () => {
       await harness.killService();
       await harness.start();
-      const acked = load.sent.acked.size;
-      await until('events are taken again', async () => load.sent.acked.size > acked);
-      if (round % 5 === 4) await checkAll(harness, load);
-    }
-    await load.stop(true);
-    await checkAll(harness, load);
-    assert.ok(load.sent.acked.size > ROUNDS * 40, 'there was load');
+    });
   });
 });
 
-test(`${ROUNDS} kills of ClickHouse under load`, async () => {
-  await withHarness(async (harness, load) => {
-    load.start();
-    for (let round = 0; round < ROUNDS; round++) {
-      await moment(1_500);
-      const refused = load.statuses.get(503) ?? 0;
+test(`${ROUNDS} kills of ClickHouse under load, which ingest does not notice`, async () => {
+  await withScene({}, async (scene) => {
+    const { harness, load } = scene;
+    await repeat(scene, ROUNDS, async () => {
       await harness.killClickHouse();
-      const acked = load.sent.acked.size;
-      await until('events are taken meanwhile', async () => load.sent.acked.size > acked);
-      assert.equal(load.statuses.get(503) ?? 0, refused, 'ingest did not notice');
-      if (round % 5 === 4) await checkAll(harness, load);
-    }
-    await load.stop(true);
-    await checkAll(harness, load);
+      await untilTaken(load);
+    });
+    assert.deepEqual([...load.statuses.keys()], [202]);
   });
 });
 
-/** Under load, so that the checks that need rest come only after everything acknowledged so far is in. */
-async function checkAll(harness: Harness, load: Load): Promise<void> {
-  await load.stop(true);
-  await untilDrained(harness.client, load.sent);
-  await until('the ledger has caught up', async () => {
-    await verifyLedger(harness.client);
-    return true;
+const BOTH = Math.ceil(ROUNDS / 2);
+
+test(`${BOTH} kills of both at the same instant, with one partition`, async () => {
+  await withScene({ env: { ANALYTICS_LOG_PARTITIONS: '1' } }, async (scene) => {
+    const { harness } = scene;
+    await repeat(scene, BOTH, async () => {
+      await harness.killBoth();
+      await harness.start();
+    });
   });
-  await verifyStored(harness.client, load.sent);
-  await verifyRecount(harness.client);
-  load.start();
+});
+
+const RECOMPUTING = Math.ceil(ROUNDS / 3);
+
+test(`${RECOMPUTING} kills while it recomputes, of the service and of ClickHouse in turn`, async () => {
+  const env = { ANALYTICS_RECOMPUTE_EVERY_MS: '50', ANALYTICS_INSERT_LEASE_MS: '1000' };
+  await withScene({ env }, async (scene) => {
+    const { harness } = scene;
+    await repeat(scene, RECOMPUTING, async (round) => {
+      await untilRecomputing(harness.client);
+      if (round % 2 === 0) return harness.signalClickHouse('SIGKILL');
+      await harness.killService();
+      await harness.start();
+    });
+  });
+});
+
+/** Resolves in the middle of one of the statements that write what is counted. */
+async function untilRecomputing(client: StoreClient): Promise<void> {
+  await until('it recomputes', async () => {
+    const [row] = await client.select<{ n: number }>(
+      `SELECT count() AS n FROM system.processes
+       WHERE match(query, '^\\s*INSERT INTO (view_buckets|views|video_|event_counts_|actor_buckets|user_engagement_)')`,
+      {},
+      { database: 'system' },
+    );
+    return row!.n > 0;
+  });
 }

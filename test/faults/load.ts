@@ -6,6 +6,8 @@ export interface Sent {
   readonly acked: Set<string>;
   /** Every id ever sent. */
   readonly tried: Set<string>;
+  /** Ids of which an answer said that they were not taken; those that were retried may be in `acked` too. */
+  readonly refused: Set<string>;
 }
 
 interface Event {
@@ -18,12 +20,16 @@ export interface LoadOptions {
   readonly batch: number;
   /** Pause of a connection between two requests, ms. */
   readonly pauseMs: number;
+  /** False: what was not acknowledged is left at that. Default: it is sent again until it is. */
+  readonly retries?: boolean;
 }
 
 export class Load {
-  readonly sent: Sent = { acked: new Set(), tried: new Set() };
+  readonly sent: Sent = { acked: new Set(), tried: new Set(), refused: new Set() };
   /** Answers by status; 0 is no answer. */
   readonly statuses = new Map<number, number>();
+  /** What the last refusal said. */
+  lastRefusal: { readonly status: number; readonly retryAfter: string | null; readonly code: string } | null = null;
   readonly #options: LoadOptions;
   #running = false;
   #loops: Promise<void>[] = [];
@@ -35,6 +41,7 @@ export class Load {
   }
 
   start(): void {
+    if (this.#running) return;
     this.#running = true;
     this.#loops = Array.from({ length: this.#options.connections }, () => this.#loop());
   }
@@ -43,12 +50,11 @@ export class Load {
   async stop(untilAcked: boolean): Promise<void> {
     this.#running = false;
     await Promise.all(this.#loops);
-    while (untilAcked && this.#unacked.length > 0) await this.#send(this.#unacked.pop()!);
+    if (untilAcked) while (this.#unacked.length > 0) await this.#send(this.#unacked.pop()!);
   }
 
   async #loop(): Promise<void> {
     while (this.#running) {
-      // A retry now and then of what was acknowledged: the commonest duplicate there is.
       await this.#send(this.#unacked.pop() ?? this.#make());
       if (this.#options.pauseMs > 0)
         await new Promise((resolve) => setTimeout(resolve, this.#options.pauseMs));
@@ -57,25 +63,33 @@ export class Load {
 
   async #send(events: Event[]): Promise<void> {
     for (const event of events) this.sent.tried.add(event.event_id);
-    let status = 0;
+    const status = await this.#post(events);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    const { acked, refused } = this.sent;
+    if (status !== 0) for (const { event_id } of events) (status === 202 ? acked : refused).add(event_id);
+    if (status !== 202) await new Promise((resolve) => setTimeout(resolve, 50));
+    // A retry now and then of what was acknowledged: the commonest duplicate there is.
+    const again = status === 202 ? Math.random() < 0.05 : this.#options.retries !== false;
+    if (again) this.#unacked.push(events);
+  }
+
+  /** The status; 0 without an answer: then it may have been taken or not. */
+  async #post(events: Event[]): Promise<number> {
     try {
       const answer = await fetch(`${this.#options.url}/events`, {
         method: 'POST',
         body: JSON.stringify(events),
         signal: AbortSignal.timeout(15_000),
       });
-      await answer.arrayBuffer();
-      status = answer.status;
+      const text = await answer.text();
+      if (answer.status !== 202) {
+        const { code } = JSON.parse(text) as { code: string };
+        this.lastRefusal = { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
+      }
+      return answer.status;
     } catch {
-      // No answer: it may have been taken or not.
+      return 0;
     }
-    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
-    if (status === 202) for (const event of events) this.sent.acked.add(event.event_id);
-    else {
-      this.#unacked.push(events);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    if (status === 202 && Math.random() < 0.05) this.#unacked.push(events);
   }
 
   #make(): Event[] {

@@ -21,12 +21,18 @@ async function open(t: TestContext, options: Partial<HttpServerOptions> = {}) {
   return server;
 }
 
-test('until it serves, everything is 503 with Retry-After; then hot routes come first', async (t) => {
+test('until it serves, everything but hot routes is 503 with Retry-After; then hot routes come first', async (t) => {
   const server = await open(t);
   server.addHot(new Map([['/hot', (_request, response, context) => response.end(context.requestId)]]));
   server.app.get('/hot', async () => 'shadowed');
   server.app.get('/cold', async () => ({ cold: true }));
-  for (const path of ['/hot', '/cold', '/nowhere']) {
+  const early = await fetch(`${server.url}/hot`, {
+    method: 'POST',
+    body: '[]',
+    headers: { 'x-request-id': 'early' },
+  });
+  assert.equal(await early.text(), 'early');
+  for (const path of ['/cold', '/nowhere']) {
     const reply = await fetch(server.url + path, { method: 'POST', body: '[]' });
     assert.equal(reply.status, 503);
     assert.equal(reply.headers.get('retry-after'), '2');

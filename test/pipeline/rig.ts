@@ -3,7 +3,9 @@ import type { BlockBuilder, Kernel } from '../../src/event/kernel.ts';
 import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
 import type { LogRecord } from '../../src/log/log.ts';
 import { Batch, type BatchContext } from '../../src/pipeline/batch.ts';
+import { createBlock } from '../../src/pipeline/block.ts';
 import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
+import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { EventStore } from '../../src/store/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -20,17 +22,23 @@ export interface Tables {
   readonly store: EventStore;
 }
 
-/** The migrated tables. Nothing in them ever gets too old. */
+/** The migrated tables. */
 export async function openTables(test?: { after(fn: () => Promise<void>): void }): Promise<Tables> {
   const { client } = await startTestClickHouse(test);
-  const days = 36_500;
+  await migrateTables(client);
+  return { client, store: new EventStore(client) };
+}
+
+/** Nothing in them ever gets too old. */
+export async function migrateTables(client: StoreClient): Promise<void> {
+  // Much more would be beyond what the DateTime of a TTL can hold.
+  const days = 20_000;
   const settings = {
     retention_events_days: days,
     retention_sessions_days: days,
     retention_hourly_days: days,
   };
   await migrate({ client, log: silentLog, settings });
-  return { client, store: new EventStore(client) };
 }
 
 export interface RecordOptions {
@@ -112,4 +120,16 @@ export function rowsOf(batch: Batch): string[] {
       return `${span.record.offset}/${batch.builder.index[row]} ${event_id}`;
     }),
   );
+}
+
+let inserts = 0;
+
+/** Inserts the rows of a batch as they are: no steps, no marks. */
+export async function insertBatch(store: EventStore, batch: Batch, leaseUntil = Date.now() + 60_000): Promise<void> {
+  const chunks = encodeBlock(createBlock(batch), leaseUntil);
+  await store.insert(chunks, EVENT_COLUMN_NAMES, `test-insert-${++inserts}`, 30_000);
+}
+
+export async function insertRecords(store: EventStore, records: readonly LogRecord[]): Promise<void> {
+  await insertBatch(store, batchOf(records, createContext({ dedupe: createWindow({ entriesMax: 1 << 24 }) })));
 }

@@ -5,7 +5,7 @@ import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from
  * The statements that recompute buckets, in order: each level reads the one before it. Each takes its own `asOf`, the
  * version that its rows carry, from the server's clock when the statement before it is done: of two recomputes at once,
  * whoever read last then wins, and has read all that the other had written.
- * `buckets`: a list of `(app_id, bucket)` tuples.
+ * `buckets`: a list of `(app_id, bucket)` tuples, the bucket in epoch seconds.
  */
 export function recomputeSql(buckets: string, gapLimitMs: number): ((asOf: string) => string)[] {
   const rows = `(app_id, toStartOfFiveMinutes(timestamp)) IN (${buckets})`;

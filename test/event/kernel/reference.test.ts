@@ -102,7 +102,7 @@ function actualRow(block: BlockBuilder): Json {
 test(`columns hold what JSON.parse reads, over ${rounds} events`, () => {
   const block = openReferenceKernel().createBlockBuilder();
   for (let seed = firstSeed; seed < firstSeed + rounds; seed++) {
-    const text = new EventWriter(new Random(seed), 0).event();
+    const text = new EventWriter(new Random(seed), 0, false).event();
     const record = {
       value: Buffer.from(text),
       receivedAt: testNow,

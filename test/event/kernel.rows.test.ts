@@ -41,6 +41,7 @@ for (const kernel of kernels) {
         ['{"ip":"1.2.3.4", "b":2}', '{"b":2}'],
         ['{"a":1 , "ip" : "1.2.3.4" }', '{"a":1 }'],
         ['{"ip":"1.2.3.4"}', '{}'],
+        ['{"ip":1, "a":2,"ip":3}', '{"a":2}'],
         ['{"i\\u0070":"1.2.3.4","ip":"5"}', '{}'],
       ] as const;
       for (const [said, kept] of contexts) {
@@ -106,6 +107,9 @@ for (const kernel of kernels) {
         '01a1fff3ead17a658ada1b072657a1ed',
       );
       assert.equal(id('{"event":"a","event_id":"abc"}'), id('{"event":"b","messageId":"abc"}'));
+      assert.equal(id('{"event":"a","event_id":"\\u0061bc"}'), id('{"event":"a","event_id":"abc"}'));
+      const odd = '01a1fff3-ead1-7a65+8ada-1b072657a1ed';
+      assert.notEqual(id(`{"event":"a","event_id":"${odd}"}`), odd.replace(/[-+]/g, ''));
       assert.equal(id('{"event":"a","event_id":12}'), id('{"event":"a","event_id":"12"}'));
       assert.match(id('{"event":"a"}'), /^[0-9a-f]{12}5[0-9a-f]{3}[89ab][0-9a-f]{15}$/);
       assert.notEqual(id('{"event":"a"}'), id('{"event":"a","event_id":"3:7:0"}'));
