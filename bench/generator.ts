@@ -28,6 +28,8 @@ if (process.send) {
         process.disconnect?.();
       });
   });
+  // The parent is gone, and so is the reason to send.
+  process.on('disconnect', () => process.exit());
   load.start();
   tell({ type: 'ready' });
 }

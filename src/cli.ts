@@ -3,6 +3,7 @@ import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
 import { runDemo } from './demo/demo.ts';
+import { StartError } from './start-error.ts';
 import { readVersion } from './version.ts';
 
 /** The command line: `sluice <command>`. Exit codes: 0 done, 1 failed, 2 wrong words or settings. */
@@ -67,6 +68,10 @@ function report(error: unknown): number {
   if (error instanceof ConfigError) {
     process.stderr.write(`sluice: ${error.message}\n\`sluice settings\` lists every setting.\n`);
     return 2;
+  }
+  if (error instanceof StartError) {
+    process.stderr.write(`sluice: ${error.message}\n`);
+    return 1;
   }
   if (isWordsError(error)) {
     process.stderr.write(`sluice: ${error.message}\nTry --help.\n`);

@@ -6,17 +6,18 @@ import { readApiKeys } from './access/keys.ts';
 import { type Config, isLoopback } from './config.ts';
 import { openKernel } from './event/kernel/wasm.ts';
 import { Closers, type Foundation, type House } from './house.ts';
-import { createCors } from './http/cors.ts';
-import { openHttpServer } from './http/server.ts';
+import { type Cors, createCors } from './http/cors.ts';
+import { type HttpServer, openHttpServer } from './http/server.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { openIngest, openRoles } from './roles.ts';
+import { forOperator } from './start-error.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
 import { createHealth } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 import { startRateMeter } from './telemetry/rate.ts';
 import { readVersion } from './version.ts';
@@ -47,6 +48,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   try {
     return await open(config, logger, closers);
   } catch (error) {
+    logger.debug({ err: error }, 'the start failed');
     await closers.closeAll(logger);
     throw error;
   }
@@ -55,7 +57,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 async function open(config: Config, logger: Logger, closers: Closers): Promise<Service> {
   const now = Date.now;
   const dataDir = resolve(config.dataDir);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await forOperator(mkdir(dataDir, { recursive: true, mode: 0o700 }));
   const metrics = createMetrics({ processDefaults: true });
   const health = createHealth();
   const access = createGuards(config);
@@ -63,25 +65,16 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     origins: config.corsOrigins.length > 0 ? config.corsOrigins : null,
     maxAgeSeconds: 600,
   });
-  const http = await openHttpServer({
-    host: config.host,
-    port: config.port,
-    logger,
-    cors,
-    ...(await readTls(config)),
-    onAnswered: ({ method, route, status, seconds }) =>
-      metrics.http.seconds.observe({ method, route, status: String(status) }, seconds),
-  });
+  const http = await openPort(config, logger, cors, metrics);
   closers.add('http', () => http.close(config.stopDeadlineMs));
-  const exporter = await startMetricsServer({
-    host: config.host,
-    port: config.metricsPort,
-    registry: metrics.registry,
-  });
+  const exporter = await forOperator(
+    startMetricsServer({ host: config.host, port: config.metricsPort, registry: metrics.registry }),
+    { number: config.metricsPort, setting: 'ANALYTICS_METRICS_PORT' },
+  );
   closers.add('metrics', () => exporter.stop());
 
   const kernel = await openKernel();
-  const log = await openLog(config, dataDir, logger);
+  const log = await forOperator(openLog(config, dataDir, logger));
   closers.add('log', () => log.close());
   const ingestRate = startRateMeter(() => metrics.ingest.accepted.total);
   closers.add('rates', async () => ingestRate.stop());
@@ -123,16 +116,32 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   };
 }
 
-async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
-  const store = await openStore({
-    url: config.chUrl,
-    username: config.chUser,
-    password: config.chPassword,
-    database: config.chDatabase,
-    dataDir,
-    memoryBytesMax: config.chMemoryBytes,
-    log: logger,
+async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Metrics): Promise<HttpServer> {
+  const tls = await forOperator(readTls(config));
+  const opening = openHttpServer({
+    host: config.host,
+    port: config.port,
+    logger,
+    cors,
+    ...tls,
+    onAnswered: ({ method, route, status, seconds }) =>
+      metrics.http.seconds.observe({ method, route, status: String(status) }, seconds),
   });
+  return await forOperator(opening, { number: config.port, setting: 'PORT' });
+}
+
+async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
+  const store = await forOperator(
+    openStore({
+      url: config.chUrl,
+      username: config.chUser,
+      password: config.chPassword,
+      database: config.chDatabase,
+      dataDir,
+      memoryBytesMax: config.chMemoryBytes,
+      log: logger,
+    }),
+  );
   closers.add('clickhouse', () => store.close());
   const automatic = config.chAutoCreate === '' && store.kind === 'embedded';
   if (config.chAutoCreate === '1' || automatic) await migrateStore(config, store, logger);

@@ -154,11 +154,7 @@ export class EventStore {
         .add(bucket - BUCKET_SECONDS)
         .add(bucket)
         .add(bucket + BUCKET_SECONDS);
-    return await this.#findIds(
-      app,
-      ids,
-      `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`,
-    );
+    return await this.#findIds(app, ids, `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`);
   }
 
   /** The same over everything kept, for events whose time nobody told. */
@@ -217,6 +213,20 @@ export class EventStore {
          ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))})`,
       {},
       { settings: LONG },
+    );
+  }
+
+  /**
+   * Empties the blocks that begin within these places, for they will be read again, perhaps in other blocks: after a
+   * crash there is none, after a change of the group there are all.
+   */
+  async clearLedger(places: Places): Promise<void> {
+    await this.#client.command(
+      `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset)
+       SELECT log_partition, first_offset, next_offset FROM ledger_blocks FINAL
+       WHERE log_partition = {partition:UInt16} AND first_offset >= {from:UInt64} AND first_offset < {until:UInt64}
+         AND notEmpty(app_id)`,
+      { ...places },
     );
   }
 

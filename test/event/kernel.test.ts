@@ -176,6 +176,8 @@ for (const kernel of kernels) {
         );
       }
       assert.equal(scanText(kernel, '{\n "event": "a"\n}\n').accepted, 1);
+      const followed = scanText(kernel, '{"events":[{"event":"a"}]}\nx');
+      assert.deepEqual(verdictCodes(followed.verdicts), ['0:missing_event_name', '1:invalid_json']);
       const named = scanText(kernel, '{"events":[{"event":"a"},{"event":"b"}],"name":"x"}');
       assert.deepEqual([named.count, named.accepted], [1, 1], 'with a name it is an event');
       assert.equal(scanText(kernel, '{"event":"a","events":[]}').accepted, 1, 'with a name it is an event');

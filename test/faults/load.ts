@@ -14,6 +14,9 @@ interface Event {
   readonly event_id: string;
 }
 
+/** Batches that are kept for sending again much later. */
+const EARLIER_MAX = 100;
+
 export interface LoadOptions {
   readonly url: string;
   readonly connections: number;
@@ -28,12 +31,16 @@ export class Load {
   readonly sent: Sent = { acked: new Set(), tried: new Set(), refused: new Set() };
   /** Answers by status; 0 is no answer. */
   readonly statuses = new Map<number, number>();
+  readonly refusalCodes = new Set<string>();
   /** What the last refusal said. */
-  lastRefusal: { readonly status: number; readonly retryAfter: string | null; readonly code: string } | null = null;
+  lastRefusal: { readonly status: number; readonly retryAfter: string | null; readonly code: string } | null =
+    null;
   readonly #options: LoadOptions;
   #running = false;
   #loops: Promise<void>[] = [];
   #unacked: Event[][] = [];
+  /** Some of what was acknowledged. */
+  #earlier: Event[][] = [];
   #made = 0;
 
   constructor(options: LoadOptions) {
@@ -51,6 +58,11 @@ export class Load {
     this.#running = false;
     await Promise.all(this.#loops);
     if (untilAcked) while (this.#unacked.length > 0) await this.#send(this.#unacked.pop()!);
+  }
+
+  /** Sends again some of what was acknowledged so far, as a sender does that was away for hours. */
+  repeatEarlier(): void {
+    this.#unacked.push(...this.#earlier);
   }
 
   async #loop(): Promise<void> {
@@ -71,6 +83,8 @@ export class Load {
     // A retry now and then of what was acknowledged: the commonest duplicate there is.
     const again = status === 202 ? Math.random() < 0.05 : this.#options.retries !== false;
     if (again) this.#unacked.push(events);
+    if (status === 202 && this.#earlier.length < EARLIER_MAX && Math.random() < 0.2)
+      this.#earlier.push(events);
   }
 
   /** The status; 0 without an answer: then it may have been taken or not. */
@@ -84,6 +98,7 @@ export class Load {
       const text = await answer.text();
       if (answer.status !== 202) {
         const { code } = JSON.parse(text) as { code: string };
+        this.refusalCodes.add(code);
         this.lastRefusal = { status: answer.status, retryAfter: answer.headers.get('retry-after'), code };
       }
       return answer.status;

@@ -105,6 +105,12 @@ function differences(): Record<string, string> {
       `SELECT app_id, event_name, ${bucket}, count() AS events, uniqCombined64If(actor, actor != '') AS users FROM events WHERE NOT is_bot GROUP BY ALL`,
       'SELECT app_id, event_name, bucket, sum(events) AS events, uniqCombined64Merge(users) AS users FROM event_counts_5m FINAL GROUP BY ALL',
     ),
+    actor_buckets: symmetric(
+      `SELECT app_id, actor, ${bucket}, count() AS events, countIf(event_name = 'page_view') AS page_views,
+         countIf(event_name IN ('error', 'video_error')) AS errors
+       FROM events WHERE NOT is_bot AND actor != '' GROUP BY ALL`,
+      'SELECT app_id, actor, bucket, events, page_views, errors FROM actor_buckets FINAL WHERE events > 0',
+    ),
     video_rollup_5m: symmetric(
       `SELECT app_id, video_id, ${bucket}, count() AS impressions, uniqCombined64(actor) AS reach FROM events
        WHERE event_name = 'view_end' AND watch_ms >= 600 AND NOT instant_skip AND NOT is_bot GROUP BY ALL`,

@@ -100,7 +100,10 @@ test('late: made before the window, of an unknown time, or ahead of its receipt;
 
 test('late rows keep their place when duplicates before them leave the record and the batch is built again', () => {
   const old = (n: number) => named(n, { timestamp: NOON - 60 * MINUTE });
-  const batch = batchOf([recordOf(0, [named(1), named(1), old(2), old(3)]), recordOf(1, [named(1), old(4), old(3)])]);
+  const batch = batchOf([
+    recordOf(0, [named(1), named(1), old(2), old(3)]),
+    recordOf(1, [named(1), old(4), old(3)]),
+  ]);
   assert.deepEqual(
     batch.late.map(({ span, index }) => [span.record.offset, index]),
     [
@@ -140,13 +143,18 @@ test('every event meets one fate, by app and minute of receipt, whatever a recor
         [
           { event_id: uuid7(1_000 + offset), event_name: 'first', timestamp: NOON },
           ...events.map((e) =>
-            typeof e === 'string' ? e : { event_id: uuid7(e.n), event_name: e.name, app_id: e.app, timestamp: NOON },
+            typeof e === 'string'
+              ? e
+              : { event_id: uuid7(e.n), event_name: e.name, app_id: e.app, timestamp: NOON },
           ),
         ],
         { receivedAt: NOON + minute * MINUTE },
       ),
     );
-    const batch = batchOf(log, createContext({ dedupe: createWindow({ start: NOON - MINUTE, entriesMax: 1 << 20 }) }));
+    const batch = batchOf(
+      log,
+      createContext({ dedupe: createWindow({ start: NOON - MINUTE, entriesMax: 1 << 20 }) }),
+    );
     const received = made.reduce((sum, [events]) => sum + events.length + 1, 0);
     const sum = totals(batch);
     assert.equal(sum.stored + sum.duplicate + sum.quarantined, received);
@@ -173,7 +181,14 @@ test('headers of a record, and what stands in where a foreign producer says noth
       ]),
       'tube',
     ),
-    { receivedAt: 1_700_000_000_123, sentAt: 1_700_000_000_100, app: 'kids', userAgent: 'curl/8', country: 'NP', count: 3 },
+    {
+      receivedAt: 1_700_000_000_123,
+      sentAt: 1_700_000_000_100,
+      app: 'kids',
+      userAgent: 'curl/8',
+      country: 'NP',
+      count: 3,
+    },
   );
   const silent = { receivedAt: NOON, sentAt: null, app: 'tube', userAgent: '', country: '', count: null };
   assert.deepEqual(readMeta(record([]), 'tube'), silent);

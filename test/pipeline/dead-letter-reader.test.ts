@@ -25,7 +25,8 @@ test('what a batch refused is buried with its place and its bytes, twice under t
   const { topic, records } = topicOf(2);
   const good = { event_id: uuid7(1), event_name: 'x', timestamp: NOON };
   const bytes = `{"app_id":"kids","event_id":"mine","event_name":7,"long":"${'x'.repeat(DEAD_LETTER_BYTES_MAX)}"}`;
-  const batch = () => batchOf([recordOf(5, [good, { ...good, user_id: 'else' }, bytes, '{"'], { receivedAt: NOON + 1 })]);
+  const batch = () =>
+    batchOf([recordOf(5, [good, { ...good, user_id: 'else' }, bytes, '{"'], { receivedAt: NOON + 1 })]);
   await buryDead(batch(), TOPIC, topic);
   await buryDead(batch(), TOPIC, topic);
   const letters = records.map((record, offset) => readLetter({ ...record, offset }));
@@ -42,13 +43,21 @@ test('what a batch refused is buried with its place and its bytes, twice under t
   );
   const [collision, , broken] = byIndex;
   assert.deepEqual(
-    [collision!.sourceTopic, collision!.sourcePartition, collision!.sourceOffset, collision!.receivedAt, collision!.app],
+    [
+      collision!.sourceTopic,
+      collision!.sourcePartition,
+      collision!.sourceOffset,
+      collision!.receivedAt,
+      collision!.app,
+    ],
     [TOPIC, 0, 5, NOON + 1, 'tube'],
   );
   assert.equal(collision!.eventId, uuid7(1));
   assert.equal(broken!.payload, '{"');
   assert.equal(new Set(byIndex.map((letter) => letter.id)).size, 3);
-  assert.ok(records.every((record) => record.partition === 1 && record.value.length <= DEAD_LETTER_BYTES_MAX));
+  assert.ok(
+    records.every((record) => record.partition === 1 && record.value.length <= DEAD_LETTER_BYTES_MAX),
+  );
 });
 
 test('a batch without dead letters appends nothing', async () => {
@@ -86,12 +95,21 @@ test('a letter of a foreign hand: what it does not say, or says wrongly, is told
   assert.notEqual(readLetter({ ...letterOf([]), offset: 9 }).id, id);
 });
 
-test('any of them can be stored, and one that is stored again replaces itself', async (t) => {
-  const { client } = await openTables(t);
+test('any of them can be stored, and one that is stored again replaces itself', async () => {
+  const { client } = await openTables();
   const letters = [
     readLetter(letterOf([])),
     readLetter({ ...letterOf([['dlq.offset', '1e99']]), offset: 9 }),
-    readLetter(letterOf([['dlq.id', uuid7(1)], ['dlq.reason', "it's"], ['dlq.truncated', 'true']], '\u0000🎬')),
+    readLetter(
+      letterOf(
+        [
+          ['dlq.id', uuid7(1)],
+          ['dlq.reason', "it's"],
+          ['dlq.truncated', 'true'],
+        ],
+        '\u0000🎬',
+      ),
+    ),
   ];
   for (const again of [1, 2]) await writeDeadLetters(client, letters, `dead-letters-test-${again}`, 30_000);
   const rows = await client.select<{ reason: string; payload: string; truncated: boolean }>(

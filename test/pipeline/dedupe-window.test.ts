@@ -50,7 +50,8 @@ test('words of zero, of ones, and ids in a row are told apart; memory grows', ()
   for (let i = 1; i < 20_000; i++) {
     ids.push([i, 0, 0, 0], [0, i, 0, 0], [0, 0, i, 0], [0, 0, 0, i], [0x019b0000, i & 0xffff, 0x80000000, i]);
   }
-  for (const app of [0, 1]) for (const id of ids) assert.equal(check(window, { app, id }), 'new', `${app} ${id}`);
+  for (const app of [0, 1])
+    for (const id of ids) assert.equal(check(window, { app, id }), 'new', `${app} ${id}`);
   for (const app of [0, 1]) for (const id of ids) assert.equal(check(window, { app, id }), 'duplicate');
   assert.equal(window.size, ids.length * 2);
 });
@@ -69,7 +70,11 @@ test('half a window later the newer generation becomes the older, and that is fo
   check(window, { app: 1, id: id(4), at: 1_010 });
   assert.equal(window.start, 510);
   assert.equal(check(window, { app: 1, id: id(2), at: 1_010 }), 'duplicate');
-  assert.equal(check(window, { app: 1, id: id(1), at: 1_010 }), 'new', 'forgotten: ClickHouse has to be asked');
+  assert.equal(
+    check(window, { app: 1, id: id(1), at: 1_010 }),
+    'new',
+    'forgotten: ClickHouse has to be asked',
+  );
 });
 
 test('a full generation turns too, so that memory stays within its bound', () => {
@@ -125,34 +130,40 @@ test('against a Map: what lies behind `start` may be forgotten, nothing else is,
     later: fc.nat({ max: 400 }),
     stored: fc.boolean(),
   });
-  const property = fc.property(fc.array(look, { maxLength: 200 }), fc.integer({ min: 2, max: 40 }), (looks, entries) => {
-    const window = createWindow(entries);
-    const known = new Map<string, { payload: number; at: number; order: number }>();
-    let at = 0;
-    let [order, settled] = [0, 0];
-    for (const { app, n, payload, later, stored } of looks) {
-      at += later;
-      const key = `${app} ${n}`;
-      const verdict = check(window, { app, id: [n, 0, 5, n], payload, at });
-      const before = known.get(key);
-      if (verdict === 'new') {
-        if (before) assert.ok(before.at < window.start || before.at <= at - WINDOW_MS / 2, 'forgot too early');
-        if (before) assert.ok(before.order <= settled, 'forgot what is not stored');
-        known.set(key, { payload, at, order: ++order });
-      } else {
-        assert.ok(before, 'never seen');
-        assert.equal(verdict, before.payload === payload ? 'duplicate' : 'collision');
+  const property = fc.property(
+    fc.array(look, { maxLength: 200 }),
+    fc.integer({ min: 2, max: 40 }),
+    (looks, entries) => {
+      const window = createWindow(entries);
+      const known = new Map<string, { payload: number; at: number; order: number }>();
+      let at = 0;
+      let [order, settled] = [0, 0];
+      for (const { app, n, payload, later, stored } of looks) {
+        at += later;
+        const key = `${app} ${n}`;
+        const verdict = check(window, { app, id: [n, 0, 5, n], payload, at });
+        const before = known.get(key);
+        if (verdict === 'new') {
+          if (before)
+            assert.ok(before.at < window.start || before.at <= at - WINDOW_MS / 2, 'forgot too early');
+          if (before) assert.ok(before.order <= settled, 'forgot what is not stored');
+          known.set(key, { payload, at, order: ++order });
+        } else {
+          assert.ok(before, 'never seen');
+          assert.equal(verdict, before.payload === payload ? 'duplicate' : 'collision');
+        }
+        if (stored) {
+          window.settle(window.added);
+          settled = order;
+        }
       }
-      if (stored) {
-        window.settle(window.added);
-        settled = order;
+      // From `start` on every id is there.
+      for (const [key, { payload, at: received }] of known) {
+        const [app, n] = key.split(' ').map(Number) as [number, number];
+        if (received >= window.start)
+          assert.equal(check(window, { app, id: [n, 0, 5, n], payload, at }), 'duplicate');
       }
-    }
-    // From `start` on every id is there.
-    for (const [key, { payload, at: received }] of known) {
-      const [app, n] = key.split(' ').map(Number) as [number, number];
-      if (received >= window.start) assert.equal(check(window, { app, id: [n, 0, 5, n], payload, at }), 'duplicate');
-    }
-  });
+    },
+  );
   fc.assert(property, { numRuns: ROUNDS });
 });

@@ -54,7 +54,12 @@ export class FaultyStore extends EventStore {
     this.#database = client.database;
   }
 
-  override async insert(chunks: readonly Uint8Array[], columns: readonly string[], queryId: string, timeoutMs: number) {
+  override async insert(
+    chunks: readonly Uint8Array[],
+    columns: readonly string[],
+    queryId: string,
+    timeoutMs: number,
+  ) {
     const fault = this.faults.shift();
     this.calls.push(`insert ${fault ?? ''}`.trim());
     // The server answers a loaded test later than the lease allows.

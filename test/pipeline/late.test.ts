@@ -2,21 +2,45 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settleLateIds } from '../../src/pipeline/late.ts';
 import { EventStore } from '../../src/store/events.ts';
-import { batchOf, createContext, createWindow, insertRecords, NOON, openTables, recordOf, rowsOf, uuid7 } from './rig.ts';
+import {
+  batchOf,
+  createContext,
+  createWindow,
+  insertRecords,
+  NOON,
+  openTables,
+  recordOf,
+  rowsOf,
+  uuid7,
+} from './rig.ts';
 
 const OLD = NOON - 60 * 60_000;
-const old = (n: number, more: object = {}) => ({ event_id: uuid7(n), event_name: 'x', timestamp: OLD, ...more });
+const old = (n: number, more: object = {}) => ({
+  event_id: uuid7(n),
+  event_name: 'x',
+  timestamp: OLD,
+  ...more,
+});
 const V4 = '7d444840-9dc0-41d1-b245-5ffdce74fad2';
 
 const lateContext = () => createContext({ dedupe: createWindow({ start: NOON - 600_000 }) });
 
-test('late duplicates and collisions leave the batch, by app and with or without a time', async (t) => {
-  const { store } = await openTables(t);
+test('late duplicates and collisions leave the batch, by app and with or without a time', async () => {
+  const { store } = await openTables();
   const untimed = { event_id: V4, event_name: 'x' };
-  await insertRecords(store, [recordOf(0, [old(1), old(2), { ...old(3), app_id: 'kids' }, untimed], { receivedAt: OLD })]);
+  await insertRecords(store, [
+    recordOf(0, [old(1), old(2), { ...old(3), app_id: 'kids' }, untimed], { receivedAt: OLD }),
+  ]);
   const batch = batchOf(
     [
-      recordOf(9, [old(1), old(2, { user_id: 'else' }), old(3), { ...old(3), app_id: 'kids' }, untimed, old(4)]),
+      recordOf(9, [
+        old(1),
+        old(2, { user_id: 'else' }),
+        old(3),
+        { ...old(3), app_id: 'kids' },
+        untimed,
+        old(4),
+      ]),
       recordOf(10, [{ event_id: uuid7(5), event_name: 'x', timestamp: NOON }]),
     ],
     lateContext(),
@@ -33,8 +57,8 @@ test('late duplicates and collisions leave the batch, by app and with or without
   assert.equal(batch.rows, 3, 'nothing is asked twice');
 });
 
-test('a look-up that fails half-way is tried again as if nothing had been', async (t) => {
-  const { client, store } = await openTables(t);
+test('a look-up that fails half-way is tried again as if nothing had been', async () => {
+  const { client, store } = await openTables();
   const made = [old(1), { ...old(2), app_id: 'kids' }];
   await insertRecords(store, [recordOf(0, made, { receivedAt: OLD })]);
   let asked = 0;
@@ -44,7 +68,10 @@ test('a look-up that fails half-way is tried again as if nothing had been', asyn
       return await super.findIds(app, ids, buckets);
     }
   })(client);
-  const batch = batchOf([recordOf(9, [...made.map((e) => ({ ...e, user_id: 'else' })), old(3)])], lateContext());
+  const batch = batchOf(
+    [recordOf(9, [...made.map((e) => ({ ...e, user_id: 'else' })), old(3)])],
+    lateContext(),
+  );
   await assert.rejects(settleLateIds(batch, failing), /gone/);
   await settleLateIds(batch, failing);
   assert.deepEqual(rowsOf(batch), [`9/2 ${uuid7(3)}`]);

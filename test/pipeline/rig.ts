@@ -1,12 +1,13 @@
 /** Parts of the pipeline for its tests: tables in a real ClickHouse, records as ingest writes them, batches. */
-import type { BlockBuilder, Kernel } from '../../src/event/kernel.ts';
+
 import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
+import type { BlockBuilder, Kernel } from '../../src/event/kernel.ts';
 import type { LogRecord } from '../../src/log/log.ts';
 import { Batch, type BatchContext } from '../../src/pipeline/batch.ts';
 import { createBlock } from '../../src/pipeline/block.ts';
 import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
-import type { StoreClient } from '../../src/store/client.ts';
+import type { StoreClient, StoreEndpoint } from '../../src/store/client.ts';
 import { EventStore } from '../../src/store/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { silentLog, startTestClickHouse } from '../support/clickhouse.ts';
@@ -20,17 +21,26 @@ export const referenceKernel: Kernel = openReferenceKernel();
 export interface Tables {
   readonly client: StoreClient;
   readonly store: EventStore;
+  readonly endpoint: StoreEndpoint;
 }
 
-/** The migrated tables. */
-export async function openTables(test?: { after(fn: () => Promise<void>): void }): Promise<Tables> {
-  const { client } = await startTestClickHouse(test);
-  await migrateTables(client);
-  return { client, store: new EventStore(client) };
+let opened: Promise<Tables> | null = null;
+
+/** The migrated tables, empty: the same ones for every test of a file, since tests of a file run one by one. */
+export async function openTables(): Promise<Tables> {
+  opened ??= openOwnTables();
+  const { client } = await opened;
+  const tables = await client.select<{ name: string }>(
+    "SELECT name FROM system.tables WHERE database = currentDatabase() AND endsWith(engine, 'MergeTree')",
+  );
+  for (const { name } of tables)
+    if (name !== 'schema_migrations') await client.command(`TRUNCATE TABLE ${name} SYNC`);
+  return await opened;
 }
 
-/** Nothing in them ever gets too old. */
-export async function migrateTables(client: StoreClient): Promise<void> {
+/** Migrated tables for a test that changes them. Nothing in them ever gets too old. */
+export async function openOwnTables(): Promise<Tables> {
+  const { client, endpoint } = await startTestClickHouse();
   // Much more would be beyond what the DateTime of a TTL can hold.
   const days = 20_000;
   const settings = {
@@ -39,6 +49,7 @@ export async function migrateTables(client: StoreClient): Promise<void> {
     retention_hourly_days: days,
   };
   await migrate({ client, log: silentLog, settings });
+  return { client, store: new EventStore(client), endpoint };
 }
 
 export interface RecordOptions {
@@ -125,11 +136,18 @@ export function rowsOf(batch: Batch): string[] {
 let inserts = 0;
 
 /** Inserts the rows of a batch as they are: no steps, no marks. */
-export async function insertBatch(store: EventStore, batch: Batch, leaseUntil = Date.now() + 60_000): Promise<void> {
+export async function insertBatch(
+  store: EventStore,
+  batch: Batch,
+  leaseUntil = Date.now() + 60_000,
+): Promise<void> {
   const chunks = encodeBlock(createBlock(batch), leaseUntil);
   await store.insert(chunks, EVENT_COLUMN_NAMES, `test-insert-${++inserts}`, 30_000);
 }
 
 export async function insertRecords(store: EventStore, records: readonly LogRecord[]): Promise<void> {
-  await insertBatch(store, batchOf(records, createContext({ dedupe: createWindow({ entriesMax: 1 << 24 }) })));
+  await insertBatch(
+    store,
+    batchOf(records, createContext({ dedupe: createWindow({ entriesMax: 1 << 24 }) })),
+  );
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogRecord } from '../../src/log/log.ts';
 import { type Block, type BlockText, createBlock } from '../../src/pipeline/block.ts';
-import { createSteps, runSteps } from '../../src/pipeline/steps.ts';
 import { SessionMemory } from '../../src/pipeline/steps/sessions.ts';
+import { createSteps, runSteps } from '../../src/pipeline/steps.ts';
 import { botAgent, humanAgent } from '../oracle/history.ts';
 import { batchOf, NOON, recordOf } from './rig.ts';
 
@@ -20,7 +20,12 @@ function blockOf(records: readonly LogRecord[]): Block {
 
 const said = (block: Block, name: BlockText) =>
   Array.from(block.text[name].ids, (id) => block.text[name].values[id]!);
-const event = (context: object = {}, more: object = {}) => ({ event_name: 'x', timestamp: NOON, context, ...more });
+const event = (context: object = {}, more: object = {}) => ({
+  event_name: 'x',
+  timestamp: NOON,
+  context,
+  ...more,
+});
 
 /** The column for one event after another, each in a record of its own. */
 function column(name: BlockText, contexts: readonly object[]): string[] {
@@ -53,8 +58,21 @@ test('devices: as the event says, each by itself, else as its agent says; a serv
 });
 
 test('no user agent makes a reader fail', () => {
-  const agents = [' ', '()', 'Mozilla/5.0 (', '\u0000', '🎬', `Mozilla/5.0 ${'('.repeat(1_500)}`, 'a;'.repeat(1_000)];
-  const block = blockOf([recordOf(0, agents.map((user_agent) => event({ user_agent })))]);
+  const agents = [
+    ' ',
+    '()',
+    'Mozilla/5.0 (',
+    '\u0000',
+    '🎬',
+    `Mozilla/5.0 ${'('.repeat(1_500)}`,
+    'a;'.repeat(1_000),
+  ];
+  const block = blockOf([
+    recordOf(
+      0,
+      agents.map((user_agent) => event({ user_agent })),
+    ),
+  ]);
   assert.equal(said(block, 'device').length, agents.length);
 });
 

@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { LogRecord } from '../../src/log/log.ts';
 import type { Batch } from '../../src/pipeline/batch.ts';
-import { createSteps } from '../../src/pipeline/steps.ts';
 import { SessionMemory } from '../../src/pipeline/steps/sessions.ts';
+import { createSteps } from '../../src/pipeline/steps.ts';
 import { Writer } from '../../src/pipeline/writer.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import type { EventStore } from '../../src/store/events.ts';
 import { createRecompute } from '../../src/store/recompute.ts';
 import { verifyRecount } from '../faults/verify.ts';
-import { startTestClickHouse } from '../support/clickhouse.ts';
-import { FaultyStore, type Fault, faults } from './faulty-store.ts';
-import { batchOf, createContext, createWindow, insertBatch, migrateTables, NOON, recordOf, rowsOf, uuid7 } from './rig.ts';
+import { type Fault, FaultyStore, faults } from './faulty-store.ts';
+import {
+  batchOf,
+  createContext,
+  createWindow,
+  insertBatch,
+  NOON,
+  openOwnTables,
+  openTables,
+  recordOf,
+  rowsOf,
+  uuid7,
+} from './rig.ts';
 
 const RUNS = Number(process.env.WRITER_RUNS ?? 5);
 const LEASE_MS = 600;
@@ -24,13 +34,15 @@ interface Site {
   readonly store: FaultyStore;
 }
 
-async function openSite(t: { after(fn: () => Promise<void>): void }): Promise<Site> {
-  const { client, endpoint } = await startTestClickHouse(t);
-  await migrateTables(client);
+async function openSite(open = openTables): Promise<Site> {
+  const { client, endpoint } = await open();
   return { client, store: new FaultyStore(client, endpoint) };
 }
 
-function createWriter(store: FaultyStore, memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 })): Writer {
+function createWriter(
+  store: FaultyStore,
+  memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 }),
+): Writer {
   return new Writer({
     partition: 0,
     store,
@@ -111,8 +123,8 @@ async function writeWith(site: Site, writer: Writer, met: readonly Fault[], offs
   return batch;
 }
 
-test('without faults: mark, then insert; no other word to the server', async (t) => {
-  const site = await openSite(t);
+test('without faults: mark, then insert; no other word to the server', async () => {
+  const site = await openSite();
   const writer = createWriter(site.store);
   const expected = rowsOf(await writeWith(site, writer, [], 0));
   assert.deepEqual(site.store.calls, ['mark', 'insert']);
@@ -121,8 +133,8 @@ test('without faults: mark, then insert; no other word to the server', async (t)
 });
 
 for (const fault of faults) {
-  test(`an insert that is ${fault}: afterwards each row is there once`, async (t) => {
-    const site = await openSite(t);
+  test(`an insert that is ${fault}: afterwards each row is there once`, async () => {
+    const site = await openSite();
     const records = someRecords(0);
     const expected = rowsOf(batchOf(records, contextOfAll()));
     const batch = batchOf(records, contextOfAll());
@@ -137,12 +149,13 @@ for (const fault of faults) {
     const ended = site.store.calls.indexOf('end inserts');
     if (fault === 'killed') assert.equal(ended, -1, 'nothing of a server that is gone can land');
     // An insert that began before its lease was over is ended only after that.
-    else assert.ok(ended > site.store.calls.lastIndexOf('wait') && ended < site.store.calls.indexOf('present'));
+    else
+      assert.ok(ended > site.store.calls.lastIndexOf('wait') && ended < site.store.calls.indexOf('present'));
   });
 }
 
-test('any faults one after the other, over several batches', async (t) => {
-  const site = await openSite(t);
+test('any faults one after the other, over several batches', async () => {
+  const site = await openSite();
   const writer = createWriter(site.store);
   const expected: string[] = [];
   let offset = 0;
@@ -161,13 +174,14 @@ test('any faults one after the other, over several batches', async (t) => {
   await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
 });
 
-test('sessions are the same whatever becomes of the inserts', async (t) => {
-  const site = await openSite(t);
+test('sessions are the same whatever becomes of the inserts', async () => {
+  const site = await openSite();
   const records = someRecords(0, 6);
   const memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 });
   const expected = batchOf(records, contextOfAll());
   await createWriter(site.store, memory).write(expected);
-  const sessions = () => site.client.select('SELECT event_id, session_id, view_id FROM events ORDER BY event_id');
+  const sessions = () =>
+    site.client.select('SELECT event_id, session_id, view_id FROM events ORDER BY event_id');
   const undisturbed = await sessions();
   await site.client.command('TRUNCATE TABLE events SETTINGS mutations_sync = 2');
   site.store.faults.push('lost', 'unanswered');
@@ -176,8 +190,8 @@ test('sessions are the same whatever becomes of the inserts', async (t) => {
   assert.deepEqual(await sessions(), undisturbed);
 });
 
-test('a doubt that arises on a server that was started meanwhile is no less a doubt', async (t) => {
-  const site = await openSite(t);
+test('a doubt that arises on a server that was started meanwhile is no less a doubt', async () => {
+  const site = await openSite();
   const records = someRecords(0);
   // The server is restarted before the insert is sent; the insert goes to the new one.
   site.store.faults.push('arrives while waiting');
@@ -191,11 +205,16 @@ test('a doubt that arises on a server that was started meanwhile is no less a do
   await verifyOnce(site.client, rowsOf(batchOf(records, contextOfAll())));
 });
 
-test('rows that land after a recompute took their bucket for clean are counted all the same', async (t) => {
-  const site = await openSite(t);
+test('rows that land after a recompute took their bucket for clean are counted all the same', async () => {
+  const site = await openSite(openOwnTables);
   // A server that is slow between its check of the lease and its commit is a server without the check.
   await site.client.command('ALTER TABLE events DROP CONSTRAINT lease');
-  const recompute = createRecompute({ store: site.client, gapLimitMs: 30_000, rowsMax: 1e6, engagementEveryMs: 0 });
+  const recompute = createRecompute({
+    store: site.client,
+    gapLimitMs: 30_000,
+    rowsMax: 1e6,
+    engagementEveryMs: 0,
+  });
   site.store.faults.push('arrives after the lease');
   const { endInserts } = site.store;
   site.store.endInserts = async (partition) => {
@@ -209,8 +228,8 @@ test('rows that land after a recompute took their bucket for clean are counted a
   await verifyRecount(site.client);
 });
 
-test('the first batch waits for a server that does not answer yet', async (t) => {
-  const site = await openSite(t);
+test('the first batch waits for a server that does not answer yet', async () => {
+  const site = await openSite();
   const { serverTime } = site.store;
   let asked = 0;
   site.store.serverTime = async () => {
@@ -221,8 +240,8 @@ test('the first batch waits for a server that does not answer yet', async (t) =>
   await verifyOnce(site.client, expected);
 });
 
-test('a batch of nothing is nothing', async (t) => {
-  const { store } = await openSite(t);
+test('a batch of nothing is nothing', async () => {
+  const { store } = await openSite();
   await createWriter(store).write(batchOf([recordOf(0, ['{"'])]));
   assert.deepEqual(store.calls, []);
 });

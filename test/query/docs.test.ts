@@ -54,14 +54,14 @@ test('the API describes itself', async (t) => {
       ['metric'],
     );
     assert.ok(document.paths['/v1/videos']!.put!.requestBody);
-    const { schemas } = document.components as { schemas: { Event: { properties: object } } };
+    const { schemas } = document.components as unknown as { schemas: { Event: { properties: object } } };
     assert.ok('event_name' in schemas.Event.properties);
     assert.doesNotMatch(JSON.stringify(document), /"~/);
   });
 
   await t.test('as a page: links that lead somewhere, examples, every problem, no foreign host', () => {
     for (const [, target] of page.matchAll(/href="#([^"]+)"/g))
-      assert.ok(page.includes(`id="${target}"`), target);
+      assert.ok(page.includes(`id="${target}"`), `there is no ${target}`);
     for (const code of Object.keys(problems)) assert.ok(page.includes(`id="problem-${code}"`), code);
     assert.match(page, /curl &#?\w*;?.*\/metrics\?metric=viewers|curl .*metrics\?metric=viewers/);
     assert.doesNotMatch(page, /<script|<link|src=|undefined|\[object/);

@@ -6,26 +6,46 @@ import { batchOf, insertBatch, insertRecords, NOON, openTables, recordOf, uuid7 
 
 const MINUTE = 60_000;
 /** Names that would end a literal, or be taken for something else. */
-const NASTY = ["it's", 'back\\slash', "\\'", '{a:String}', 'line\nbreak', 'ü🎬', '--', '?', '%', 'tab\t', 'nul\u0000'];
-const seen = (n: number, more: object = {}) => ({ event_id: uuid7(n), event_name: 'x', timestamp: NOON, ...more });
+const NASTY = [
+  "it's",
+  'back\\slash',
+  "\\'",
+  '{a:String}',
+  'line\nbreak',
+  'ü🎬',
+  '--',
+  '?',
+  '%',
+  'tab\t',
+  'nul\u0000',
+];
+const seen = (n: number, more: object = {}) => ({
+  event_id: uuid7(n),
+  event_name: 'x',
+  timestamp: NOON,
+  ...more,
+});
 
-test('the fence: a block whose lease has ended is refused by the server, with nothing written', async (t) => {
-  const { client, store } = await openTables(t);
+test('the fence: a block whose lease has ended is refused by the server, with nothing written', async () => {
+  const { client, store } = await openTables();
   const batch = batchOf([recordOf(0, [seen(1)])]);
   const late = insertBatch(store, batch, (await store.serverTime()) - 1);
-  await assert.rejects(late, (error) => error instanceof StoreError && error.code === 469 && error.kind === 'refused');
+  await assert.rejects(
+    late,
+    (error) => error instanceof StoreError && error.code === 469 && error.kind === 'refused',
+  );
   assert.deepEqual(await client.select('SELECT event_id FROM events'), []);
 });
 
-test('a block may span more months than a server takes by default', async (t) => {
-  const { client, store } = await openTables(t);
+test('a block may span more months than a server takes by default', async () => {
+  const { client, store } = await openTables();
   const months = Array.from({ length: 150 }, (_, i) => seen(i, { timestamp: Date.UTC(2014, i, 1) }));
   await insertRecords(store, [recordOf(0, months)]);
   assert.deepEqual(await client.select('SELECT count() AS n FROM events'), [{ n: 150 }]);
 });
 
-test('what is present: by place and id, within the places asked for', async (t) => {
-  const { store } = await openTables(t);
+test('what is present: by place and id, within the places asked for', async () => {
+  const { store } = await openTables();
   const records = [recordOf(3, [seen(30)]), recordOf(4, [seen(40), seen(41)]), recordOf(6, [seen(60)])];
   await insertRecords(store, records);
   await insertRecords(store, [recordOf(4, [seen(49)], { partition: 1 })]);
@@ -40,8 +60,8 @@ test('what is present: by place and id, within the places asked for', async (t) 
   assert.deepEqual((await store.present({ partition: 0, from: 3, until: 4 })).get(3)?.size, 2);
 });
 
-test('marks: one bucket each, whatever the app is called', async (t) => {
-  const { client, store } = await openTables(t);
+test('marks: one bucket each, whatever the app is called', async () => {
+  const { client, store } = await openTables();
   const until = (await store.serverTime()) + 5_000;
   const bucket = NOON / 1000;
   await store.mark(
@@ -59,9 +79,12 @@ test('marks: one bucket each, whatever the app is called', async (t) => {
   for (const mark of marks) assert.equal(mark.until, until);
 });
 
-test('what is stored of some places can be marked after the fact', async (t) => {
-  const { client, store } = await openTables(t);
-  await insertRecords(store, [recordOf(0, [seen(1), seen(2, { timestamp: NOON + 7 * MINUTE })]), recordOf(1, [seen(3)])]);
+test('what is stored of some places can be marked after the fact', async () => {
+  const { client, store } = await openTables();
+  await insertRecords(store, [
+    recordOf(0, [seen(1), seen(2, { timestamp: NOON + 7 * MINUTE })]),
+    recordOf(1, [seen(3)]),
+  ]);
   await insertRecords(store, [recordOf(9, [seen(9, { timestamp: NOON - 60 * MINUTE })])]);
   await store.markStored({ partition: 0, from: 0, until: 9 });
   const marks = await client.select(
@@ -73,8 +96,8 @@ test('what is stored of some places can be marked after the fact', async (t) => 
   );
 });
 
-test('recent ids: by receipt, newest first, cut; and those that claim to be of later', async (t) => {
-  const { store } = await openTables(t);
+test('recent ids: by receipt, newest first, cut; and those that claim to be of later', async () => {
+  const { store } = await openTables();
   const at = (minutes: number) => ({ receivedAt: NOON + minutes * MINUTE });
   await insertRecords(store, [
     recordOf(0, [seen(0, { timestamp: NOON - 30 * MINUTE })], at(-30)),
@@ -96,8 +119,8 @@ test('recent ids: by receipt, newest first, cut; and those that claim to be of l
   );
 });
 
-test('ids are found by app, near their time or anywhere, whatever the app is called', async (t) => {
-  const { store } = await openTables(t);
+test('ids are found by app, near their time or anywhere, whatever the app is called', async () => {
+  const { store } = await openTables();
   const old = NOON - 50 * 24 * 60 * MINUTE;
   const events = NASTY.map((app_id, n) => seen(n, { app_id, timestamp: old }));
   await insertRecords(store, [recordOf(0, events)]);
@@ -109,14 +132,17 @@ test('ids are found by app, near their time or anywhere, whatever the app is cal
       await store.findIds(app, ids, [bucket + 300]),
       await store.findIdsAnywhere(app, ids),
     ])
-      assert.deepEqual(found.map((row) => [row.app_id, row.event_id]), [[app, uuid7(n)]]);
+      assert.deepEqual(
+        found.map((row) => [row.app_id, row.event_id]),
+        [[app, uuid7(n)]],
+      );
     assert.deepEqual(await store.findIds(app, ids, [bucket + 900]), []);
   }
   assert.deepEqual(await store.findIdsAnywhere('tube', ids), []);
 });
 
-test('the payload hash comes back as the kernel made it', async (t) => {
-  const { store } = await openTables(t);
+test('the payload hash comes back as the kernel made it', async () => {
+  const { store } = await openTables();
   const batch = batchOf([recordOf(0, [seen(1)])]);
   const [low, high] = batch.builder.payloadWords;
   await insertBatch(store, batch);
@@ -124,17 +150,25 @@ test('the payload hash comes back as the kernel made it', async (t) => {
   assert.equal(BigInt(found!.payload_hash), (BigInt(high!) << 32n) | BigInt(low!));
 });
 
-test('sessions that were assigned: by actor, in parts, not those that clients sent', async (t) => {
-  const { store } = await openTables(t);
+test('sessions that were assigned: by actor, in parts, not those that clients sent', async () => {
+  const { store } = await openTables();
   const actor = "o'neill\\";
-  const events = [0, 10, 45].map((minute, n) => seen(n, { user_id: actor, timestamp: NOON + minute * MINUTE }));
+  const events = [0, 10, 45].map((minute, n) =>
+    seen(n, { user_id: actor, timestamp: NOON + minute * MINUTE }),
+  );
   const batch = batchOf([recordOf(0, [...events, seen(9, { user_id: actor, session_id: 'sent' })])]);
   for (const row of [0, 1]) batch.builder.assignSession(row, 0xabcn);
   batch.builder.assignSession(2, 2n ** 64n - 1n);
   await insertBatch(store, batch);
   const all = await store.findSessions('tube', [actor, 'bob'], NOON, NOON + 45 * MINUTE);
   const one = { app_id: 'tube', actor, hash: '0000000000000abc', first: NOON, last: NOON + 10 * MINUTE };
-  const two = { app_id: 'tube', actor, hash: 'ffffffffffffffff', first: NOON + 45 * MINUTE, last: NOON + 45 * MINUTE };
+  const two = {
+    app_id: 'tube',
+    actor,
+    hash: 'ffffffffffffffff',
+    first: NOON + 45 * MINUTE,
+    last: NOON + 45 * MINUTE,
+  };
   const byHash = (a: { hash: string }, b: { hash: string }) => (a.hash < b.hash ? -1 : 1);
   assert.deepEqual(all.toSorted(byHash), [one, two]);
   assert.deepEqual(await store.findSessions('tube', [actor], NOON + 5 * MINUTE, NOON + 12 * MINUTE), [
@@ -144,8 +178,8 @@ test('sessions that were assigned: by actor, in parts, not those that clients se
   assert.deepEqual(await store.recentSessions(NOON + 11 * MINUTE), [two]);
 });
 
-test('a block of the ledger written again replaces what it said', async (t) => {
-  const { client, store } = await openTables(t);
+test('a block of the ledger written again replaces what it said', async () => {
+  const { client, store } = await openTables();
   const fates = { stored: 5, duplicate: 3, filtered: 0, quarantined: 1 };
   const rows = NASTY.map((app) => ({ app, minute: NOON / 1000, ...fates }));
   await store.writeLedger({ partition: 1, firstOffset: 10, nextOffset: 12, rows });
@@ -167,8 +201,8 @@ test('a block of the ledger written again replaces what it said', async (t) => {
   }
 });
 
-test('inserts of one partition are ended, others go on', async (t) => {
-  const { client, store } = await openTables(t);
+test('inserts of one partition are ended, others go on', async () => {
+  const { client, store } = await openTables();
   const slow = (partition: number) =>
     client.select(
       'SELECT sleepEachRow(0.1) FROM numbers(600) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 100000000',
@@ -176,7 +210,9 @@ test('inserts of one partition are ended, others go on', async (t) => {
       { queryId: `${insertIdPrefix(partition)}test-${Math.random()}` },
     );
   const running = (partition: number) =>
-    client.select(`SELECT 1 FROM system.processes WHERE startsWith(query_id, '${insertIdPrefix(partition)}')`);
+    client.select(
+      `SELECT 1 FROM system.processes WHERE startsWith(query_id, '${insertIdPrefix(partition)}')`,
+    );
   const one = assert.rejects(slow(1));
   const ten = assert.rejects(slow(10));
   while ((await running(1)).length === 0 || (await running(10)).length === 0);
@@ -187,13 +223,17 @@ test('inserts of one partition are ended, others go on', async (t) => {
   await ten;
 });
 
-test('a back-fill: as many buckets in one mark and one look-up as there are in 90 days', async (t) => {
-  const { client, store } = await openTables(t);
-  const marks = Array.from({ length: 26_000 }, (_, i) => ({ app: `app${i % 3}`, bucket: NOON / 1000 - i * 300 }));
+test('a back-fill: as many buckets in one mark and one look-up as there are in 90 days', async () => {
+  const { client, store } = await openTables();
+  const marks = Array.from({ length: 26_000 }, (_, i) => ({
+    app: `app${i % 3}`,
+    bucket: NOON / 1000 - i * 300,
+  }));
   await store.mark(marks, NOON);
-  assert.deepEqual(await client.select('SELECT count() AS n, min(toUnixTimestamp(bucket)) AS oldest FROM bucket_state'), [
-    { n: 26_000, oldest: NOON / 1000 - 25_999 * 300 },
-  ]);
+  assert.deepEqual(
+    await client.select('SELECT count() AS n, min(toUnixTimestamp(bucket)) AS oldest FROM bucket_state'),
+    [{ n: 26_000, oldest: NOON / 1000 - 25_999 * 300 }],
+  );
   await insertRecords(store, [recordOf(0, [seen(7, { timestamp: NOON - 25_000 * 300_000 })])]);
   const ids = Array.from({ length: 20_000 }, (_, n) => uuid7(n));
   const buckets = marks.map(({ bucket }) => bucket);

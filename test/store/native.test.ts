@@ -16,16 +16,25 @@ async function roundTrip(
   const table = `t${++inserts}`;
   await client.command(`CREATE TABLE ${table} (n UInt32, v ${type}) ENGINE = MergeTree ORDER BY n`);
   const block = new NativeBlock(rows);
-  block.typed('n', 'UInt32', Uint32Array.from({ length: rows }, (_, i) => i));
+  block.typed(
+    'n',
+    'UInt32',
+    Uint32Array.from({ length: rows }, (_, i) => i),
+  );
   fill(block);
-  await client.insertNative(table, ['n', 'v'], block.chunks(), { queryId: `native-${table}`, timeoutMs: 30_000 });
-  const read = await client.select<{ v: string }>(`SELECT ifNull(toString(v), 'NULL') AS v FROM ${table} ORDER BY n`);
+  await client.insertNative(table, ['n', 'v'], block.chunks(), {
+    queryId: `native-${table}`,
+    timeoutMs: 30_000,
+  });
+  const read = await client.select<{ v: string }>(
+    `SELECT ifNull(toString(v), 'NULL') AS v FROM ${table} ORDER BY n`,
+  );
   await client.command(`DROP TABLE ${table}`);
   return read.map((row) => row.v);
 }
 
-test('text: every width of the dictionary, into both kinds of columns', async (t) => {
-  const { client } = await startTestClickHouse(t);
+test('text: every width of the dictionary, into both kinds of columns', async () => {
+  const { client } = await startTestClickHouse();
   const types = ['LowCardinality(String)', 'String'];
   for (const size of [1, 2, 255, 256, 257, 65_535, 65_536, 65_537]) {
     const values = Array.from({ length: size }, (_, i) => (i === 0 ? '' : `value ${i}`));
@@ -42,29 +51,44 @@ test('text: every width of the dictionary, into both kinds of columns', async (t
   }
 });
 
-test('text: empty, long, of many bytes a character, control characters; unused and repeated entries', async (t) => {
-  const { client } = await startTestClickHouse(t);
-  const values = ['', 'ü', '日本語', '🎬🎬', 'a\u0000b', "it's \\ \n\t", 'x'.repeat(127), 'y'.repeat(128), 'z'.repeat(70_000)];
+test('text: empty, long, of many bytes a character, control characters; unused and repeated entries', async () => {
+  const { client } = await startTestClickHouse();
+  const values = [
+    '',
+    'ü',
+    '日本語',
+    '🎬🎬',
+    'a\u0000b',
+    "it's \\ \n\t",
+    'x'.repeat(127),
+    'y'.repeat(128),
+    'z'.repeat(70_000),
+  ];
   const twice = [...values, ...values];
   const ids = Uint32Array.from(twice, (_, i) => i);
   for (const type of ['LowCardinality(String)', 'String']) {
-    assert.deepEqual(await roundTrip(client, type, twice.length, (b) => b.text('v', { values: twice, ids })), twice);
+    assert.deepEqual(
+      await roundTrip(client, type, twice.length, (b) => b.text('v', { values: twice, ids })),
+      twice,
+    );
     const some = await roundTrip(client, type, 2, (b) => b.text('v', { values, ids: Uint32Array.of(2, 2) }));
     assert.deepEqual(some, ['日本語', '日本語']);
-    const lone = await roundTrip(client, type, 1, (b) => b.text('v', { values: ['\ud800'], ids: Uint32Array.of(0) }));
+    const lone = await roundTrip(client, type, 1, (b) =>
+      b.text('v', { values: ['\ud800'], ids: Uint32Array.of(0) }),
+    );
     assert.deepEqual(lone, ['\ufffd']);
   }
 });
 
-test('ids of a longer array than the block has rows', async (t) => {
-  const { client } = await startTestClickHouse(t);
+test('ids of a longer array than the block has rows', async () => {
+  const { client } = await startTestClickHouse();
   const ids = Uint32Array.of(1, 0, 1, 1, 1);
   const read = await roundTrip(client, 'String', 2, (b) => b.text('v', { values: ['', 'one'], ids }));
   assert.deepEqual(read, ['one', '']);
 });
 
-test('numbers that may be missing: NaN is NULL, and the others are what they were', async (t) => {
-  const { client } = await startTestClickHouse(t);
+test('numbers that may be missing: NaN is NULL, and the others are what they were', async () => {
+  const { client } = await startTestClickHouse();
   const values = Float64Array.of(Number.NaN, 0, 1.5, 9_999.5, Number.MAX_VALUE, 5e-324, Number.NaN, 2 ** 53);
   const read = await roundTrip(client, 'Nullable(Float64)', 7, (b) => b.nullableFloat64('v', values));
   assert.deepEqual(
@@ -73,8 +97,8 @@ test('numbers that may be missing: NaN is NULL, and the others are what they wer
   );
 });
 
-test('moments: to the millisecond, before 1970, at both ends of what can be held', async (t) => {
-  const { client } = await startTestClickHouse(t);
+test('moments: to the millisecond, before 1970, at both ends of what can be held', async () => {
+  const { client } = await startTestClickHouse();
   const moments = [
     0,
     1,
@@ -96,8 +120,8 @@ test('moments: to the millisecond, before 1970, at both ends of what can be held
   );
 });
 
-test('whole numbers up to 2^53, and hashes of 64 bits', async (t) => {
-  const { client } = await startTestClickHouse(t);
+test('whole numbers up to 2^53, and hashes of 64 bits', async () => {
+  const { client } = await startTestClickHouse();
   const values = Float64Array.of(0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 2 ** 53);
   const read = await roundTrip(client, 'UInt64', values.length, (b) => b.uint64('v', values));
   assert.deepEqual(read, Array.from(values, String));
@@ -109,10 +133,19 @@ test('whole numbers up to 2^53, and hashes of 64 bits', async (t) => {
   ]);
 });
 
-test('UUIDs, flags, small numbers, and finished bytes', async (t) => {
-  const { client } = await startTestClickHouse(t);
-  const uuids = ['00112233-4455-6677-8899-aabbccddeeff', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '00000000-0000-0000-0000-000000000001'];
-  const words = uuids.flatMap((id) => id.replaceAll('-', '').match(/.{8}/g)!.map((hex) => Number.parseInt(hex, 16)));
+test('UUIDs, flags, small numbers, and finished bytes', async () => {
+  const { client } = await startTestClickHouse();
+  const uuids = [
+    '00112233-4455-6677-8899-aabbccddeeff',
+    'ffffffff-ffff-ffff-ffff-ffffffffffff',
+    '00000000-0000-0000-0000-000000000001',
+  ];
+  const words = uuids.flatMap((id) =>
+    id
+      .replaceAll('-', '')
+      .match(/.{8}/g)!
+      .map((hex) => Number.parseInt(hex, 16)),
+  );
   const longer = Uint32Array.from([...words, 1, 2, 3, 4]);
   assert.deepEqual(await roundTrip(client, 'UUID', 3, (b) => b.uuid('v', longer)), uuids);
   const flags = await roundTrip(client, 'Bool', 2, (b) => b.typed('v', 'Bool', Uint8Array.of(1, 0)));
@@ -123,10 +156,15 @@ test('UUIDs, flags, small numbers, and finished bytes', async (t) => {
   assert.deepEqual(await roundTrip(client, 'String', 3, (b) => b.raw('v', 'String', cells)), ['', 'ü', 'a']);
 });
 
-test('a block without rows is a block', async (t) => {
-  const { client } = await startTestClickHouse(t);
-  assert.deepEqual(await roundTrip(client, 'String', 0, (b) => b.text('v', { values: [''], ids: new Uint32Array() })), []);
+test('a block without rows is a block', async () => {
+  const { client } = await startTestClickHouse();
+  assert.deepEqual(
+    await roundTrip(client, 'String', 0, (b) => b.text('v', { values: [''], ids: new Uint32Array() })),
+    [],
+  );
   assert.deepEqual(await roundTrip(client, 'UUID', 0, (b) => b.uuid('v', new Uint32Array())), []);
-  const none = await roundTrip(client, 'Nullable(Float64)', 0, (b) => b.nullableFloat64('v', new Float64Array()));
+  const none = await roundTrip(client, 'Nullable(Float64)', 0, (b) =>
+    b.nullableFloat64('v', new Float64Array()),
+  );
   assert.deepEqual(none, []);
 });

@@ -44,14 +44,25 @@ let nextId = 0;
 
 /** Events around noon, of few views that reach over buckets, hours and midnight, in no order. */
 function someEvents(random: Random, base: number): object[] {
-  const names = ['video_start', 'video_progress', 'video_heartbeat', 'video_pause', 'video_resume', 'view_end', 'seek', 'page_view', 'error'];
+  const names = [
+    'video_start',
+    'video_progress',
+    'video_heartbeat',
+    'video_pause',
+    'video_resume',
+    'view_end',
+    'seek',
+    'page_view',
+    'error',
+  ];
   return Array.from({ length: 1 + random.below(25) }, () => {
     const video = `v${random.below(2)}`;
     return {
       event_id: `00000000-0000-4000-8000-${(++nextId).toString(16).padStart(12, '0')}`,
       event_name: random.pick(names),
       app_id: `app${random.below(2)}`,
-      timestamp: base + random.pick([-70, -65, -6, -1, 0, 1, 4, 5, 58, 61]) * MINUTE + random.below(40) * 1_000,
+      timestamp:
+        base + random.pick([-70, -65, -6, -1, 0, 1, 4, 5, 58, 61]) * MINUTE + random.below(40) * 1_000,
       user_id: `u${random.below(3)}`,
       session_id: 's',
       video_id: video,
@@ -110,8 +121,8 @@ async function verifyViews(client: StoreClient, deliveries: readonly Delivery[])
 
 const crashed = new Error('the process is gone');
 
-test('at every moment of a round an answer is exact, and at the end the tables are', async (t) => {
-  const tables = await openTables(t);
+test('at every moment of a round an answer is exact, and at the end the tables are', async () => {
+  const tables = await openTables();
   const { client } = tables;
   const random = createRandom(Number(process.env.RECOMPUTE_SEED ?? 1));
   const deliveries: Delivery[] = [];
@@ -140,8 +151,8 @@ test('at every moment of a round an answer is exact, and at the end the tables a
   await verifyViews(client, deliveries);
 });
 
-test('a crash after any statement of a round leaves nothing that the next rounds do not make good', async (t) => {
-  const tables = await openTables(t);
+test('a crash after any statement of a round leaves nothing that the next rounds do not make good', async () => {
+  const tables = await openTables();
   const { client } = tables;
   const random = createRandom(7);
   // By default one crash before the hours are written, and one before the end.
@@ -176,8 +187,8 @@ async function verifyDays(client: StoreClient): Promise<void> {
   assert.deepEqual(stored, raw);
 }
 
-test('two recomputes at once', async (t) => {
-  const tables = await openTables(t);
+test('two recomputes at once', async () => {
+  const tables = await openTables();
   const { client } = tables;
   const view = (seconds: number, event_name: string) => ({
     event_id: `00000000-0000-4000-9000-${(++nextId).toString(16).padStart(12, '0')}`,
@@ -213,15 +224,19 @@ test('two recomputes at once', async (t) => {
   for (let round = 0; round < ROUNDS; round++) {
     await land(tables, someEvents(random, NOON));
     await land(tables, someEvents(random, NOON));
-    await Promise.all([startRecompute(client, 5).round(), startRecompute(client, 1_000).round(), startRecompute(client, 1).round()]);
+    await Promise.all([
+      startRecompute(client, 5).round(),
+      startRecompute(client, 1_000).round(),
+      startRecompute(client, 1).round(),
+    ]);
     await verifyCurrent(client, `round ${round}`);
   }
   await recomputeAll(client);
   await verifyRecount(client);
 });
 
-test('an hour and a day whose views have moved away become zero', async (t) => {
-  const tables = await openTables(t);
+test('an hour and a day whose views have moved away become zero', async () => {
+  const tables = await openTables();
   const { client } = tables;
   const midnight = NOON + 12 * 60 * MINUTE;
   const view = (n: number, at: number) => ({
@@ -237,12 +252,15 @@ test('an hour and a day whose views have moved away become zero', async (t) => {
   await recomputeAll(client);
   await land(tables, [view(2, midnight - MINUTE)]);
   await recomputeAll(client);
-  const hours = await client.select('SELECT hour, views, watch_time_seconds AS s FROM video_metrics_hourly FINAL ORDER BY hour');
+  const hours = await client.select(
+    'SELECT hour, views, watch_time_seconds AS s FROM video_metrics_hourly FINAL ORDER BY hour',
+  );
   assert.deepEqual(hours, [
     { hour: '2026-05-15 23:00:00', views: 1, s: 2 },
     { hour: '2026-05-16 00:00:00', views: 0, s: 0 },
   ]);
-  const days = 'SELECT date, events, views, watch_time_seconds AS s FROM user_engagement_daily FINAL ORDER BY date';
+  const days =
+    'SELECT date, events, views, watch_time_seconds AS s FROM user_engagement_daily FINAL ORDER BY date';
   assert.deepEqual(await client.select(days), [
     { date: '2026-05-15', events: 1, views: 1, s: 2 },
     { date: '2026-05-16', events: 1, views: 0, s: 0 },
@@ -256,8 +274,8 @@ test('an hour and a day whose views have moved away become zero', async (t) => {
   ]);
 });
 
-test('days that a crash left behind are found again, each by itself', async (t) => {
-  const tables = await openTables(t);
+test('days that a crash left behind are found again, each by itself', async () => {
+  const tables = await openTables();
   const { client } = tables;
   const event = (n: number, at: number) => ({
     event_id: `00000000-0000-4000-b000-${n.toString(16).padStart(12, '0')}`,
@@ -265,7 +283,12 @@ test('days that a crash left behind are found again, each by itself', async (t) 
     timestamp: at,
     user_id: 'u',
   });
-  const slowly = createRecompute({ store: client, gapLimitMs: GAP_LIMIT_MS, rowsMax: 1e6, engagementEveryMs: 1e9 });
+  const slowly = createRecompute({
+    store: client,
+    gapLimitMs: GAP_LIMIT_MS,
+    rowsMax: 1e6,
+    engagementEveryMs: 1e9,
+  });
   const until = async (recompute: ReturnType<typeof createRecompute>) => {
     while ((await recompute.round()).buckets === 0);
   };
@@ -277,14 +300,17 @@ test('days that a crash left behind are found again, each by itself', async (t) 
   await land(tables, [event(3, NOON + 24 * 60 * MINUTE)]);
   await until(slowly);
   await startRecompute(client).round();
-  assert.deepEqual(await client.select('SELECT date, events FROM user_engagement_daily FINAL ORDER BY date'), [
-    { date: '2026-05-15', events: 2 },
-    { date: '2026-05-16', events: 1 },
-  ]);
+  assert.deepEqual(
+    await client.select('SELECT date, events FROM user_engagement_daily FINAL ORDER BY date'),
+    [
+      { date: '2026-05-15', events: 2 },
+      { date: '2026-05-16', events: 1 },
+    ],
+  );
 });
 
-test('a back-fill of more buckets and months than one round takes', async (t) => {
-  const tables = await openTables(t);
+test('a back-fill of more buckets and months than one round takes', async () => {
+  const tables = await openTables();
   const events = Array.from({ length: 1_500 }, (_, i) => ({
     event_id: `00000000-0000-4000-c000-${i.toString(16).padStart(12, '0')}`,
     event_name: 'video_start',

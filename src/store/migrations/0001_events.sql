@@ -20,12 +20,12 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
     instant_skip Bool,
     fatal Bool,
     page String CODEC(ZSTD(1)),
-    referrer LowCardinality(String),
-    utm_source LowCardinality(String),
-    utm_medium LowCardinality(String),
-    utm_campaign LowCardinality(String),
-    utm_term LowCardinality(String),
-    utm_content LowCardinality(String),
+    referrer String CODEC(ZSTD(1)),
+    utm_source String CODEC(ZSTD(1)),
+    utm_medium String CODEC(ZSTD(1)),
+    utm_campaign String CODEC(ZSTD(1)),
+    utm_term String CODEC(ZSTD(1)),
+    utm_content String CODEC(ZSTD(1)),
     device LowCardinality(String),
     os LowCardinality(String),
     browser LowCardinality(String),
@@ -53,7 +53,9 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
 ENGINE = {engine:MergeTree}
 PARTITION BY toYYYYMM(timestamp)
 ORDER BY (app_id, toStartOfFiveMinutes(timestamp), video_id, event_name, timestamp)
-TTL toDateTime(timestamp) + INTERVAL {retention_events_days} DAY;
+TTL toDateTime(timestamp) + INTERVAL {retention_events_days} DAY
+-- Merging costs more than inserting: fewer, larger merges write each row less often.
+SETTINGS min_parts_to_merge_at_once = 10;
 
 -- Which buckets were touched and which were recomputed since. A mark is written before the rows that it announces.
 -- A bucket is clean once it was recomputed (as_of) after the lease of its last mark had ended.

@@ -50,6 +50,7 @@ interface Row {
 
 /** Answers `GET /metrics`, exact at this moment. Rejects with StoreError. */
 export async function askMetrics(store: StoreReader, question: MetricsQuestion): Promise<MetricsAnswer> {
+  if (question.range.from >= question.range.to) return { series: [], truncated: false };
   const measure = measureOf(question.metric, question.exact);
   const ofViews = measure.of === 'views';
   // A late event of any bucket may move the beginning of a view into the range or out of it.

@@ -69,7 +69,7 @@ export function eventStatesSql(measure: EventMeasure, question: StatesQuestion, 
   const [first, end] = [values.second(from / 1000), values.second(to / 1000)];
   const { rollup } = measure;
   // What the tables cannot know: dirty buckets, and buckets that the range cuts.
-  const rest = `((app_id, ${BUCKET_OF}) IN (${question.dirty}) OR ${BUCKET_OF} < ${first} OR ${BUCKET_OF} >= ${end})`;
+  const rest = `((app_id, ${BUCKET_OF}) IN (${question.dirty}) OR ${BUCKET_OF} < ${first})`;
   return `
 ${rawStatesSql(measure, question, values, rest)}
 UNION ALL
@@ -95,6 +95,7 @@ GROUP BY ALL`;
 }
 
 export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, values: SqlValues): string {
+  const foreign = question.filters.filter((f) => !VIEW_FIELDS.includes(f.field));
   const views = currentViewsSql({
     apps: appsSql(values, question.apps),
     dirty: question.dirty,
@@ -104,6 +105,7 @@ export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, va
   return `
 SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}StateIf(${measure.argument}, ${measure.condition}) AS s
 FROM (${views})
+WHERE ${foreign.length === 0 ? '1' : firstEventSql(foreign, question, values)}
 GROUP BY ALL`;
 }
 
@@ -112,9 +114,7 @@ function viewFilterSql(question: StatesQuestion, values: SqlValues): { views: st
   const { filters, range } = question;
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
   const own = filters.filter((f) => VIEW_FIELDS.includes(f.field) && !VIEW_KEYS.includes(f.field));
-  const foreign = filters.filter((f) => !VIEW_FIELDS.includes(f.field));
   const where = [started, question.bots ? '1' : 'NOT is_bot', filtersSql(own, values)];
-  if (foreign.length > 0) where.push(firstEventSql(foreign, question, values));
   return {
     views: filtersSql(
       filters.filter((f) => VIEW_KEYS.includes(f.field)),

@@ -78,21 +78,28 @@ test('as the rule says, through turns of memory, with late events loaded as the 
     later: fc.nat({ max: 30 }),
   });
   const batches = fc.array(fc.array(event, { minLength: 1, maxLength: 8 }), { maxLength: 15 });
-  const sizes = fc.record({ turnMs: fc.constantFrom(30 * MINUTE, 120 * MINUTE), actorsMax: fc.constantFrom(2, 100) });
+  const sizes = fc.record({
+    turnMs: fc.constantFrom(30 * MINUTE, 120 * MINUTE),
+    actorsMax: fc.constantFrom(2, 100),
+  });
   const property = fc.property(batches, sizes, (all, options) => {
     const memory = createMemory(0, options);
     const model = new Map<bigint, Modelled[]>();
     const stored: { actor: bigint; hash: bigint; at: number }[] = [];
     let receivedAt = 0;
     for (const events of all) {
-      const received = events.map((e) => ({ ...e, receivedAt: (receivedAt += e.later * MINUTE) }));
+      const received = events.map((e) => {
+        receivedAt += e.later * MINUTE;
+        return { ...e, receivedAt };
+      });
       // At most what has happened by then, any time back.
       const made = received.map((e) => ({ ...e, at: Math.max(0, e.receivedAt - e.at * MINUTE) }));
       memory.turnIfDue(received[0]!.receivedAt);
       for (const { actor, at } of made) {
         if (at >= memory.since + GAP) continue;
         for (const row of stored)
-          if (row.actor === actor && Math.abs(row.at - at) <= GAP) memory.remember(actor, row.hash, row.at, row.at);
+          if (row.actor === actor && Math.abs(row.at - at) <= GAP)
+            memory.remember(actor, row.hash, row.at, row.at);
       }
       const batch = made.map(({ actor, at }) => ({ actor, at, hash: memory.assign(actor, at) }));
       for (const { actor, at, hash } of batch) {

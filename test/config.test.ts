@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, isLoopback, readConfig, settingsMarkdown } from '../src/config.ts';
+import type { Setting } from '../src/setting.ts';
+import { settings } from '../src/settings.ts';
+
+const all = Object.entries<Setting>(settings);
+
+function faultsOf(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.faults;
+  }
+  return [];
+}
+
+test('nothing set: every default, and each is within its own bounds', () => {
+  const config = readConfig({});
+  for (const [name, setting] of all) {
+    assert.deepEqual(config[name as keyof typeof config], setting.default, name);
+    if (setting.kind === 'number')
+      assert.ok(setting.default >= setting.min && setting.default <= setting.max, name);
+    if (setting.kind === 'choice') assert.ok(setting.choices.includes(setting.default), name);
+  }
+  assert.deepEqual([...config.roleSet], ['ingest', 'pipeline', 'query', 'live']);
+});
+
+test('set to nothing is not set', () => {
+  const empty = Object.fromEntries(all.flatMap(([, setting]) => setting.env.map((key) => [key, ''])));
+  assert.deepEqual(readConfig(empty), readConfig({}));
+});
+
+test('no two settings share a name', () => {
+  const names = all.flatMap(([, setting]) => setting.env);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test('numbers: every name, both bounds, and one beyond each', () => {
+  for (const [name, setting] of all) {
+    if (setting.kind !== 'number') continue;
+    for (const key of setting.env) {
+      const scale = setting.scaled?.[key] ?? 1;
+      for (const bound of [setting.min, setting.max]) {
+        // A bound may be at odds with another setting's default; the value itself must be fine.
+        const faults = faultsOf({ [key]: String(bound / scale) }).filter((fault) =>
+          fault.startsWith(`${key} is`),
+        );
+        assert.deepEqual(faults, [], `${name} by ${key} at ${bound}`);
+      }
+      const beyond = [(setting.min - 1) / scale, (setting.max + 1) / scale];
+      for (const value of [...beyond.map(String), 'many', 'NaN', 'Infinity', '5 s', ' ']) {
+        const faults = faultsOf({ [key]: value }).filter((fault) => fault.startsWith(`${key} is`));
+        assert.equal(faults.length, 1, `${name} by ${key} as '${value}'`);
+      }
+    }
+  }
+});
+
+test('the first name wins over the others, in their order', () => {
+  for (const [name, setting] of all) {
+    if (setting.kind !== 'number' || setting.env.length < 2) continue;
+    const env = Object.fromEntries(
+      setting.env.map((key, i) => [
+        key,
+        String((setting.default + setting.env.length - i) / (setting.scaled?.[key] ?? 1)),
+      ]),
+    );
+    for (const [i, key] of setting.env.entries()) {
+      const expected = setting.default + setting.env.length - i;
+      assert.equal(Math.round(readConfig(env)[name as 'port']), expected, `${name} by ${key}`);
+      delete env[key];
+    }
+  }
+});
+
+test("the seeds' names", () => {
+  const config = readConfig({
+    PORT: '4000',
+    LOG_LEVEL: 'debug',
+    KAFKA_TOPIC: 'octane.events',
+    KAFKA_GROUP_ID: 'mine',
+    CLICKHOUSE_HOST: 'db.example',
+    CLICKHOUSE_PORT: '9123',
+    CLICKHOUSE_DATABASE: 'metrics',
+    CLICKHOUSE_USER: 'ann',
+    CLICKHOUSE_PASSWORD: 's3cret',
+    BATCH_SIZE: '500',
+    FLUSH_INTERVAL: '0.25',
+  });
+  assert.deepEqual(
+    [
+      config.port,
+      config.logLevel,
+      config.topic,
+      config.groupId,
+      config.chUrl,
+      config.chDatabase,
+      config.chUser,
+    ],
+    [4000, 'debug', 'octane.events', 'mine', 'http://db.example:9123', 'metrics', 'ann'],
+  );
+  assert.deepEqual([config.chPassword, config.batchRows, config.flushMs], ['s3cret', 500, 250]);
+  assert.equal(readConfig({ FLUSH_INTERVAL: '5' }).flushMs, 5_000, 'seconds');
+  assert.equal(readConfig({ ANALYTICS_CONSUMER_FLUSH_MS: '5' }).flushMs, 5);
+  assert.equal(faultsOf({ FLUSH_INTERVAL: '61' }).length, 1);
+});
+
+test('ClickHouse as host and port: the usual port, a whole URL, ours first, nonsense', () => {
+  assert.equal(readConfig({ CLICKHOUSE_HOST: 'db' }).chUrl, 'http://db:8123');
+  assert.equal(readConfig({ CLICKHOUSE_HOST: 'https://db:8443' }).chUrl, 'https://db:8443');
+  assert.equal(readConfig({ CLICKHOUSE_PORT: '9000' }).chUrl, '', 'a port alone names no server');
+  assert.equal(
+    readConfig({ CLICKHOUSE_HOST: 'db', ANALYTICS_CH_URL: 'http://ours:1' }).chUrl,
+    'http://ours:1',
+  );
+  assert.notEqual(faultsOf({ CLICKHOUSE_HOST: 'db', CLICKHOUSE_PORT: 'many' }).length, 0);
+  assert.equal(faultsOf({ ANALYTICS_CH_URL: 'db' }).length, 1);
+});
+
+test('lists and choices', () => {
+  assert.deepEqual([...readConfig({ ANALYTICS_ROLES: ' ingest, live ,' }).roleSet], ['ingest', 'live']);
+  assert.match(faultsOf({ ANALYTICS_ROLES: 'ingest,cook' })[0]!, /ANALYTICS_ROLES has 'cook'/);
+  assert.match(faultsOf({ ANALYTICS_ROLES: ' , ' })[0]!, /ANALYTICS_ROLES is empty/);
+  assert.deepEqual(
+    readConfig({ ANALYTICS_CORS_ORIGINS: 'https://a.example,https://b.example' }).corsOrigins,
+    ['https://a.example', 'https://b.example'],
+  );
+  assert.match(faultsOf({ LOG_LEVEL: 'loud' })[0]!, /LOG_LEVEL is 'loud'; it takes fatal, /);
+});
+
+test('what does not go together', () => {
+  assert.match(faultsOf({ ANALYTICS_TLS_CERT_FILE: 'a.pem' })[0]!, /go together/);
+  assert.equal(faultsOf({ ANALYTICS_TLS_CERT_FILE: 'a.pem', ANALYTICS_TLS_KEY_FILE: 'b.pem' }).length, 0);
+  assert.match(faultsOf({ ANALYTICS_TIMESTAMP_AGE_MAX_DAYS: '91' })[0]!, /vanish at once/);
+  assert.equal(
+    faultsOf({ ANALYTICS_TIMESTAMP_AGE_MAX_DAYS: '91', ANALYTICS_RETENTION_EVENTS_DAYS: '91' }).length,
+    0,
+  );
+  for (const key of ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'])
+    assert.match(faultsOf({ [key]: 'broker:9092' })[0]!, new RegExp(`^${key} is set`));
+  for (const name of ['my-db', 'a b', 'a;DROP', '1st', '`']) {
+    assert.equal(faultsOf({ ANALYTICS_CH_DATABASE: name }).length, 1, name);
+  }
+});
+
+test('all faults at once, each with the name that was set', () => {
+  const faults = faultsOf({
+    PORT: '-1',
+    FLUSH_INTERVAL: 'soon',
+    LOG_LEVEL: 'loud',
+    ANALYTICS_CH_DATABASE: 'a b',
+  });
+  assert.equal(faults.length, 4);
+  for (const key of ['PORT', 'FLUSH_INTERVAL', 'LOG_LEVEL', 'ANALYTICS_CH_DATABASE'])
+    assert.ok(
+      faults.some((fault) => fault.startsWith(`${key} is`)),
+      key,
+    );
+  const error = new ConfigError(faults);
+  for (const fault of faults) assert.ok(error.message.includes(fault));
+  assert.match(error.message, /has 4 faults/);
+});
+
+test('loopback', () => {
+  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '::1']) assert.ok(isLoopback(host), host);
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com']) assert.ok(!isLoopback(host), host);
+});
+
+test('the table for people has every name once', () => {
+  const table = settingsMarkdown();
+  for (const [, setting] of all) for (const key of setting.env) assert.ok(table.includes(`\`${key}\``), key);
+  assert.equal(table.split('\n').length, all.length + 2);
+  const lines = table.split('\n').filter((line) => !line.startsWith('|-'));
+  for (const line of lines) assert.equal(line.split(' | ').length, 5, line);
+});
