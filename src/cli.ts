@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { runMigrate } from './commands/migrate.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
@@ -55,6 +56,8 @@ export async function main(argv: string[]): Promise<number> {
     process.stderr.write(`sluice: there is no command '${name}'.\n\n${HELP}`);
     return 2;
   }
+  // As seed 002 has it: settings in a file beside the data. What the environment says wins.
+  if (existsSync('.env')) process.loadEnvFile('.env');
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort(signal));
   try {

@@ -38,3 +38,20 @@ export async function estimateInFlight({ config, log, metrics }: House): Promise
   const perRecord = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
   return Math.round(records * (Number.isFinite(perRecord) ? perRecord : 1));
 }
+
+const LAG_EVERY_MS = 5_000;
+
+/** Tells Prometheus now and then how far behind the pipeline is. */
+export function startLagReport(house: House): { stop(): void } {
+  const { config, log, metrics, facts } = house;
+  async function report(): Promise<void> {
+    const lag = await log.topic(config.topic).lag(config.groupId);
+    for (const { partition, records } of lag)
+      metrics.consumerLag.set({ topic: config.topic, partition: String(partition) }, records);
+    metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
+    if (lag.every(({ records }) => records === 0)) facts.caughtUp();
+  }
+  const timer = setInterval(() => void report().catch(() => {}), LAG_EVERY_MS);
+  timer.unref();
+  return { stop: () => clearInterval(timer) };
+}

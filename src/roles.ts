@@ -8,16 +8,17 @@ import { addHealthRoutes } from './http/health.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
-import { estimateInFlight, readPipelineFacts } from './pipeline-report.ts';
+import { estimateInFlight, readPipelineFacts, startLagReport } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
+import type { Role } from './settings.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
  * the pipeline that feeds it; then what is asked.
  */
-export async function openRoles(house: House): Promise<void> {
+export async function openRoles(house: House): Promise<Live | null> {
   const { config, health, http } = house;
   addHealthRoutes(http.app, health);
   const book = createRouteBook();
@@ -26,6 +27,7 @@ export async function openRoles(house: House): Promise<void> {
   const live = config.roleSet.has('live') ? await openLiveRole(house) : null;
   if (config.roleSet.has('pipeline')) await openPipeline(house, live);
   if (config.roleSet.has('query')) await openQuery(house);
+  return live;
 }
 
 /** Needs the log alone: what it takes is safe there, whatever becomes of the rest. */
@@ -48,6 +50,25 @@ export function openIngest(house: Foundation): void {
   });
   http.addHot(ingest.routes);
   gate.serving();
+}
+
+/** Paths of the roles, the longest match first. */
+const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
+  ['/v1/ingest/', 'ingest'],
+  ['/api/events', 'ingest'],
+  ['/events', 'ingest'],
+  ['/api/metrics/realtime', 'live'],
+  ['/v1/realtime/', 'live'],
+  ['/ws', 'live'],
+  ['/api/metrics/video/', 'query'],
+  ['/metrics', 'query'],
+  ['/v1/', 'query'],
+];
+
+/** Whether the path belongs to a role that this process does not have. */
+export function isServedElsewhere(path: string, roles: ReadonlySet<Role>): boolean {
+  const role = PATHS.find(([prefix]) => path.startsWith(prefix))?.[1];
+  return role !== undefined && !roles.has(role);
 }
 
 function ingestLimits(config: Config) {
@@ -121,6 +142,8 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
+  const report = startLagReport(house);
+  closers.add('lag report', async () => report.stop());
   gate.serving();
 }
 

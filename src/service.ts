@@ -11,10 +11,11 @@ import { type HttpServer, openHttpServer } from './http/server.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
-import { openIngest, openRoles } from './roles.ts';
+import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
+import { applyRetention } from './store/retention.ts';
 import { createHealth } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -30,6 +31,9 @@ import { readVersion } from './version.ts';
  */
 
 export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
+
+/** After the requests had their time, everything else has this long to end in order. */
+const FORCE_AFTER_MS = 1_000;
 
 export interface Service {
   readonly url: string;
@@ -100,8 +104,12 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   const store = await openDatabase(foundation);
   const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
   watchParts(house);
-  await openRoles(house);
+  const live = await openRoles(house);
   await http.serve();
+  // Closed first: what is under way is answered while everything behind it still stands. Sockets would hold it up.
+  closers.add('requests', async () => {
+    await Promise.all([http.close(config.stopDeadlineMs), live?.close()]);
+  });
   return {
     url: http.url,
     metricsUrl: `http://${config.host}:${exporter.port}/metrics`,
@@ -111,9 +119,22 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     store,
     async stop() {
       health.closing();
+      const force = setTimeout(() => endByForce(store, logger), config.stopDeadlineMs + FORCE_AFTER_MS);
       await closers.closeAll(logger);
+      clearTimeout(force);
     },
   };
+}
+
+/** A ClickHouse that hangs would hold up everybody who waits for it. What is in the log is inserted after the next start. */
+function endByForce(store: Store, logger: Logger): void {
+  const pid = store.pid();
+  logger.warn({ pid }, 'the service does not end in order; its ClickHouse is ended by force');
+  try {
+    if (pid !== null) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
 }
 
 async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Metrics): Promise<HttpServer> {
@@ -124,6 +145,7 @@ async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Met
     logger,
     cors,
     ...tls,
+    servedElsewhere: (path) => isServedElsewhere(path, config.roleSet),
     onAnswered: ({ method, route, status, seconds }) =>
       metrics.http.seconds.observe({ method, route, status: String(status) }, seconds),
   });
@@ -184,7 +206,7 @@ async function openLog(config: Config, dataDir: string, logger: Logger): Promise
 }
 
 export async function migrateStore(config: Config, store: Store, logger: Logger): Promise<readonly string[]> {
-  return await migrate({
+  const done = await migrate({
     client: store.client,
     log: logger,
     settings: {
@@ -193,6 +215,13 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
       retention_hourly_days: config.retentionHourlyDays,
     },
   });
+  const changed = await applyRetention(store.client, {
+    eventsDays: config.retentionEventsDays,
+    sessionsDays: config.retentionSessionsDays,
+    hourlyDays: config.retentionHourlyDays,
+  });
+  if (changed.length > 0) logger.info({ tables: changed }, 'the retention of tables was changed');
+  return done;
 }
 
 /** What `/health` says. Only a log that takes nothing makes the whole down. */

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, isLoopback, readConfig, settingsMarkdown } from '../src/config.ts';
-import type { Setting } from '../src/setting.ts';
+import type { NumberSetting, Setting } from '../src/setting.ts';
 import { settings } from '../src/settings.ts';
 
 const all = Object.entries<Setting>(settings);
+const numbers = all.flatMap(([name, setting]) =>
+  setting.kind === 'number' ? [{ name, setting: setting as NumberSetting }] : [],
+);
 
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -38,8 +41,7 @@ test('no two settings share a name', () => {
 });
 
 test('numbers: every name, both bounds, and one beyond each', () => {
-  for (const [name, setting] of all) {
-    if (setting.kind !== 'number') continue;
+  for (const { name, setting } of numbers) {
     for (const key of setting.env) {
       const scale = setting.scaled?.[key] ?? 1;
       for (const bound of [setting.min, setting.max]) {
@@ -59,8 +61,8 @@ test('numbers: every name, both bounds, and one beyond each', () => {
 });
 
 test('the first name wins over the others, in their order', () => {
-  for (const [name, setting] of all) {
-    if (setting.kind !== 'number' || setting.env.length < 2) continue;
+  for (const { name, setting } of numbers) {
+    if (setting.env.length < 2) continue;
     const env = Object.fromEntries(
       setting.env.map((key, i) => [
         key,

@@ -10,6 +10,8 @@ Runs the service until SIGTERM or Ctrl-C. Without settings everything is embedde
 catalogue live in ./data, the API and the dashboard listen on http://127.0.0.1:3002, Prometheus on port 8000.
 `;
 
+const LAST_RESORT_AFTER_MS = 1_500;
+
 export async function runStart(argv: string[], io: Io): Promise<number> {
   const { values } = parseArgs({
     args: argv,
@@ -23,6 +25,7 @@ export async function runStart(argv: string[], io: Io): Promise<number> {
   const config = readConfig({ ...process.env, ...roles });
   const logger = createLogger({ level: config.logLevel as LogLevel });
   const began = performance.now();
+  io.signal.addEventListener('abort', () => endAnyway(config, io), { once: true });
   const service = await startService(config, logger);
   io.stderr.write(describe(config, service, performance.now() - began));
   if (!io.signal.aborted)
@@ -31,6 +34,17 @@ export async function runStart(argv: string[], io: Io): Promise<number> {
   await service.stop();
   io.stderr.write('sluice has stopped.\n');
   return 0;
+}
+
+/**
+ * The last resort, when a part hangs while it starts or stops: the process ends within the promised ten seconds. As after
+ * a crash, nothing that was acknowledged is lost, and ClickHouse ends with its parent.
+ */
+function endAnyway(config: Config, io: Io): void {
+  setTimeout(() => {
+    io.stderr.write('sluice did not stop in order and ends now; what was acknowledged is safe.\n');
+    process.exit(1);
+  }, config.stopDeadlineMs + LAST_RESORT_AFTER_MS).unref();
 }
 
 /** A few lines for the person at the terminal. */

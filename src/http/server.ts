@@ -254,7 +254,8 @@ function createFastify(
     requestIdHeader: false,
     return503OnClosing: false,
     clientErrorHandler: onClientError,
-    routerOptions: { ignoreTrailingSlash: true },
+    // Ids of videos have up to 256 bytes, and each may take three characters in a URL.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
   });
   decorateFastify(app, {
     cors: options.cors,

@@ -40,9 +40,10 @@ export function addRealtimeRoutes(app: FastifyInstance, { source, history, autho
   app.get(
     '/api/metrics/realtime',
     {
+      config: { scopes: ['read'] },
       schema: {
         summary: 'Who is watching now',
-        tags: ['realtime'],
+        tags: ['Live'],
         querystring: realtimeQuery,
         response: { 200: realtimePoint },
       },
@@ -65,9 +66,10 @@ export function addRealtimeRoutes(app: FastifyInstance, { source, history, autho
   app.get(
     '/v1/realtime/history',
     {
+      config: { scopes: ['read'] },
       schema: {
         summary: 'The last 30 minutes of it, a point each 10 seconds',
-        tags: ['realtime'],
+        tags: ['Live'],
         querystring: realtimeQuery,
         response: { 200: realtimeHistory },
       },

@@ -76,6 +76,9 @@ export class Batch {
   /** Epoch ms of receipt of its oldest event. */
   oldestReceivedAt = Infinity;
   #parseSeconds = 0;
+  /** Ids that were looked up in ClickHouse, and how many of them were there with the same payload. */
+  lookups = 0;
+  duplicatesStored = 0;
   /** Per row, after the steps: 1 for a bot's. */
   isBot: Uint8Array | null = null;
   /** Rows stored by an earlier attempt and therefore not in the block. */

@@ -35,6 +35,10 @@ export interface PipelineObserver extends StepObserver {
   /** Rows stored, after the insert. `freshnessMs`: age of the batch's oldest event by time of receipt. */
   flushed(rows: number, seconds: number, freshnessMs: number): void;
   dropped(reason: string, count: number): void;
+  /** Duplicates by where they were found, and look-ups made. */
+  deduped(found: { readonly memory: number; readonly store: number; readonly lookups: number }): void;
+  /** Seconds from a batch's first record to its commit. */
+  processed(seconds: number): void;
   failed(stage: string, error: unknown): void;
   /** A round of recomputing made buckets clean. */
   recomputed(seconds: number): void;
@@ -221,6 +225,10 @@ class Road {
     );
     // 4. commit
     await this.#persist('commit', () => this.#assignment.commit(nextOffset, ''));
+    observer.processed((performance.now() - batch.openedAt) / 1000);
+    const { lookups, duplicatesStored } = batch;
+    const memory = tally.total('duplicate') - duplicatesStored;
+    observer.deduped({ memory, store: duplicatesStored, lookups });
     for (const fate of ['duplicate', 'filtered', 'quarantined'] as const)
       observer.dropped(fate, tally.total(fate));
     // 5. publish

@@ -2,7 +2,7 @@
  * The ids received lately, exactly, in bounded memory.
  *
  * Two generations of open addressing: the newer takes ids, the older is only asked, and when the newer is full or old
- * enough the older is forgotten. `start` is the time of receipt from which on every id is in memory; for an event that
+ * enough the older is forgotten. `start` is the time of receipt after which every id is in memory; for an event that
  * may have been received before it, the caller asks ClickHouse.
  *
  * Two things are never forgotten by a turn: ids whose events are not stored yet (`settle`), since ClickHouse cannot be
@@ -96,7 +96,7 @@ export class DedupeWindow {
     this.#newer = new Generation(startedAt);
   }
 
-  /** Epoch ms of receipt from which on every id is in memory. */
+  /** Epoch ms of receipt after which every id is in memory. */
   get start(): number {
     return (this.#older ?? this.#newer).startedAt;
   }

@@ -60,7 +60,6 @@ export class PipelineFacts implements PipelineObserver {
     this.#failure = null;
     this.#metrics.eventsInserted.add(rows);
     this.#metrics.batchFlushSeconds.observe(seconds);
-    this.#metrics.eventProcessingSeconds.observe(freshnessMs / 1000);
     this.#metrics.pipeline.freshnessSeconds.set(freshnessMs / 1000);
     this.#metrics.pipeline.ledger.add('stored', rows);
     if (this.#freshness.push(freshnessMs) > FRESHNESS_KEPT) this.#freshness.shift();
@@ -73,6 +72,21 @@ export class PipelineFacts implements PipelineObserver {
     this.#drops[reason] = (this.#drops[reason] ?? 0) + count;
     this.#metrics.pipeline.dropped.inc({ step: 'dedupe', reason }, count);
     this.#metrics.pipeline.ledger.add(reason, count);
+  }
+
+  processed(seconds: number): void {
+    this.#metrics.eventProcessingSeconds.observe(seconds);
+  }
+
+  deduped(found: { readonly memory: number; readonly store: number; readonly lookups: number }): void {
+    if (found.memory > 0) this.#metrics.pipeline.duplicates.add('memory', found.memory);
+    if (found.store > 0) this.#metrics.pipeline.duplicates.add('clickhouse', found.store);
+    this.#metrics.pipeline.dedupeLookups.add(found.lookups);
+  }
+
+  /** Nothing waits: what is stored is as fresh as can be. */
+  caughtUp(): void {
+    this.#metrics.pipeline.freshnessSeconds.set(0);
   }
 
   failed(stage: string, error: unknown): void {

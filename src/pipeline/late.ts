@@ -16,6 +16,7 @@ const IDS_PER_QUERY = 20_000;
 /** Takes late duplicates out of the batch. */
 export async function settleLateIds(batch: Batch, store: EventStore): Promise<void> {
   if (batch.late.length === 0) return;
+  batch.lookups += batch.late.length;
   // All answers first: a look-up that fails must leave the batch as it was, since it is tried again.
   const answers: [LateId[], Map<string, string>][] = [];
   for (const [group, rows] of groupLate(batch)) answers.push([rows, await findStored(store, group, rows)]);
@@ -25,6 +26,7 @@ export async function settleLateIds(batch: Batch, store: EventStore): Promise<vo
       const known = stored.get(id);
       if (known === undefined) continue;
       batch.reclassify(late, known === payload ? 'duplicate' : 'collision');
+      if (known === payload) batch.duplicatesStored++;
       const indexes = out.get(late.span) ?? new Set<number>();
       out.set(late.span, indexes.add(late.index));
     }

@@ -41,6 +41,8 @@ const quiet: PipelineObserver = {
   flushed() {},
   dropped() {},
   failed() {},
+  deduped() {},
+  processed() {},
   recomputed() {},
   buried() {},
 };

@@ -60,9 +60,19 @@ export class BlockMemory {
 
   /** Room for a record of that size in every String column. */
   reserve(recordBytes: number): void {
-    for (const [i, column] of this.#columns.entries()) {
+    const strings = this.#strings;
+    for (let i = 0; i < this.#columns.length; i++) {
+      const used = strings[i * 2 + 1]!;
+      const moved = this.#instance.grow(this.#columns[i]!, used + recordBytes + 1024, used);
+      // The memory may have grown under `strings`, and the kernel has to be told.
+      if (moved) return this.#reserveRest(i + 1, recordBytes);
+    }
+  }
+
+  #reserveRest(from: number, recordBytes: number): void {
+    for (let i = from; i < this.#columns.length; i++) {
       const used = this.#used(i);
-      this.#instance.grow(column, used + recordBytes + 1024, used);
+      this.#instance.grow(this.#columns[i]!, used + recordBytes + 1024, used);
     }
     this.#publish();
   }

@@ -122,13 +122,17 @@ export class KernelInstance {
     return { at, size };
   }
 
-  /** Makes a region at least that large, twice as large as before if it has to move, with its first bytes kept. */
-  grow(region: Region, size: number, keep: number): void {
-    if (size <= region.size) return;
+  /**
+   * Makes a region at least that large, twice as large as before if it has to move, with its first bytes kept. Returns
+   * whether it moved.
+   */
+  grow(region: Region, size: number, keep: number): boolean {
+    if (size <= region.size) return false;
     const larger = this.allocate(Math.max(size, region.size * 2));
     this.bytes.copyWithin(larger.at, region.at, region.at + keep);
     region.at = larger.at;
     region.size = larger.size;
+    return true;
   }
 
   /** Copies a body to where the kernel reads it, with the zeros behind it that end every loop. Returns its address. */

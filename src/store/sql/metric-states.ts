@@ -69,7 +69,7 @@ export function eventStatesSql(measure: EventMeasure, question: StatesQuestion, 
   const [first, end] = [values.second(from / 1000), values.second(to / 1000)];
   const { rollup } = measure;
   // What the tables cannot know: dirty buckets, and buckets that the range cuts.
-  const rest = `((app_id, ${BUCKET_OF}) IN (${question.dirty}) OR ${BUCKET_OF} < ${first})`;
+  const rest = `((app_id, ${BUCKET_OF}) IN (${question.dirty}) OR ${BUCKET_OF} < ${first} OR ${BUCKET_OF} >= ${end})`;
   return `
 ${rawStatesSql(measure, question, values, rest)}
 UNION ALL
