@@ -109,6 +109,14 @@ export const fixedOperations: Readonly<Record<string, Readonly<Record<string, Op
       responses: { 200: state, 503: state },
     },
   },
+  '/api/metrics/health': {
+    get: {
+      summary: 'The same as /health',
+      description: 'The name that it has in clients of old.',
+      tags: ['Operation'],
+      responses: { 200: state, 503: state },
+    },
+  },
   '/ready': {
     get: {
       summary: 'Whether every role serves',

@@ -10,6 +10,7 @@ import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
 import type { StoreClient, StoreEndpoint } from '../../src/store/client.ts';
 import { EventStore } from '../../src/store/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import type { Recompute } from '../../src/store/recompute.ts';
 import { silentLog, startTestClickHouse } from '../support/clickhouse.ts';
 
 export const TOPIC = 'analytics.v1';
@@ -131,6 +132,13 @@ export function rowsOf(batch: Batch): string[] {
       return `${span.record.offset}/${batch.builder.index[row]} ${event_id}`;
     }),
   );
+}
+
+/** Rounds until one makes a bucket clean: leases have to end first. */
+export async function recomputeSome(recompute: Recompute): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while ((await recompute.round()).buckets === 0)
+    if (performance.now() > deadline) throw new Error('no bucket became clean');
 }
 
 let inserts = 0;

@@ -61,6 +61,7 @@ export async function askVideo(store: StoreReader, question: VideoQuestion): Pro
     views: `video_id = ${values.text(question.videoId)}`,
     where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
     gapLimitMs: question.gapLimitMs,
+    dimensions: ['is_bot'],
     dirty: dirtyListSql(dirty, values),
   });
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
@@ -72,6 +73,8 @@ export async function askVideo(store: StoreReader, question: VideoQuestion): Pro
        [${QUARTILES.map((from) => `countIf(share >= ${from})`).join(', ')}] AS reached
      FROM (SELECT *, ${watchPercentageSql(duration)} AS share FROM (${views}))`,
     values.params,
+    // It reads few rows: a second thread would only wait for the first.
+    { settings: { max_threads: 1 } },
   );
   return shape(row!);
 }

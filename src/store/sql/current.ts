@@ -1,4 +1,11 @@
-import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from './views.ts';
+import {
+  bucketStatesSql,
+  foldViewsSql,
+  VIEW_DIMENSIONS,
+  type ViewDimension,
+  viewBucketColumns,
+  viewColumns,
+} from './views.ts';
 
 /**
  * What is true now: recomputed buckets where they are clean, raw rows where they are not.
@@ -21,6 +28,8 @@ export interface ViewScope {
   /** Condition on the finished view (started_at, the dimensions, is_bot …), or '1'. */
   readonly where: string;
   readonly gapLimitMs: number;
+  /** What the answer needs beside the keys, the viewer and the measures; default all. */
+  readonly dimensions?: readonly ViewDimension[];
   /**
    * SELECT of the dirty buckets, when they were read before this statement. Without it each place below reads
    * bucket_state for itself: a recompute that ends between two of these reads makes the answer wrong.
@@ -28,22 +37,23 @@ export interface ViewScope {
   readonly dirty?: string;
 }
 
-/** Views in scope (VIEW_COLUMNS), exact at this moment, as a SELECT. */
+/** Views in scope (`viewColumns`), exact at this moment, as a SELECT. */
 export function currentViewsSql(scope: ViewScope): string {
+  const { dimensions = VIEW_DIMENSIONS, gapLimitMs } = scope;
   const dirty = scope.dirty ?? dirtyBucketsSql(scope.apps);
   const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${scope.apps} AND ${scope.views}`;
   const touched = `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND ${open}`;
   const states = `(
-    ${bucketStatesSql('events', open, scope.gapLimitMs)}
+    ${bucketStatesSql('events', open, gapLimitMs, dimensions)}
     UNION ALL
-    SELECT ${VIEW_BUCKET_COLUMNS.join(', ')} FROM view_buckets FINAL
+    SELECT ${viewBucketColumns(dimensions).join(', ')} FROM view_buckets FINAL
     WHERE ${scope.apps} AND ${scope.views} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
   )`;
-  const columns = VIEW_COLUMNS.join(', ');
+  const columns = viewColumns(dimensions).join(', ');
   return `
 SELECT ${columns} FROM views FINAL
 WHERE ${scope.apps} AND ${scope.views} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})
 UNION ALL
-SELECT ${columns} FROM (${foldViewsSql(states, scope.gapLimitMs)})
+SELECT ${columns} FROM (${foldViewsSql(states, gapLimitMs, dimensions)})
 WHERE ${scope.where}`;
 }

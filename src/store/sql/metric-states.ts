@@ -3,6 +3,7 @@ import { type Filter, filterSql, filtersSql } from './filters.ts';
 import type { Dimension, EventMeasure, ViewMeasure } from './metric-measures.ts';
 import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql } from './range.ts';
 import { appsSql, type SqlValues } from './values.ts';
+import { VIEW_DIMENSIONS, type ViewDimension } from './views.ts';
 
 /**
  * The aggregate states behind a metric, each for one group and one interval: from the recomputed tables where these are
@@ -101,12 +102,20 @@ export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, va
     dirty: question.dirty,
     ...viewFilterSql(question, values),
     gapLimitMs: question.gapLimitMs,
+    dimensions: neededDimensions(question, foreign.length > 0),
   });
   return `
 SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}StateIf(${measure.argument}, ${measure.condition}) AS s
 FROM (${views})
 WHERE ${foreign.length === 0 ? '1' : firstEventSql(foreign, question, values)}
 GROUP BY ALL`;
+}
+
+/** Dimensions that the question groups or filters by; the event's name besides, to find the view's first event. */
+function neededDimensions({ groupBy, filters }: StatesQuestion, byFirstEvent: boolean): ViewDimension[] {
+  const named: string[] = [...groupBy, ...filters.map((filter) => filter.field), 'is_bot'];
+  if (byFirstEvent) named.push('event_name');
+  return VIEW_DIMENSIONS.filter((dimension) => named.includes(dimension));
 }
 
 /** The two conditions of a ViewScope: those that hold for a view as a whole, and those on the finished view. */

@@ -21,6 +21,8 @@ export const VIEW_DIMENSIONS = [
   'is_bot',
 ] as const;
 
+export type ViewDimension = (typeof VIEW_DIMENSIONS)[number];
+
 /** A view exists from the first of these on (product §5). */
 const STARTS = ['video_start', 'video_progress', 'video_heartbeat', 'video_complete', 'view_end'];
 const HEARTBEATS = ['video_progress', 'video_heartbeat'];
@@ -29,15 +31,16 @@ const STOPS = ['video_pause', 'video_buffer', 'video_buffering', 'video_complete
 const ERRORS = ['video_error', 'error'];
 
 const names = (list: readonly string[]) => `event_name IN (${list.map((name) => `'${name}'`).join(', ')})`;
-const attributes = ['viewer', ...VIEW_DIMENSIONS];
 
-export const VIEW_BUCKET_COLUMNS: readonly string[] = [
+/** The columns of a bucket state. A question that needs few dimensions says so: each costs reading and planning. */
+export const viewBucketColumns = (dimensions: readonly ViewDimension[]): readonly string[] => [
   'app_id',
   'video_id',
   'view_id',
   'bucket',
   'start_key',
-  ...attributes,
+  'viewer',
+  ...dimensions,
   'first_ms',
   'last_ms',
   'first_implied',
@@ -55,19 +58,25 @@ export const VIEW_BUCKET_COLUMNS: readonly string[] = [
   'errors',
 ];
 
-export const VIEW_COLUMNS: readonly string[] = [
+export const VIEW_BUCKET_COLUMNS = viewBucketColumns(VIEW_DIMENSIONS);
+
+/** The columns of a finished view. */
+export const viewColumns = (dimensions: readonly ViewDimension[]): readonly string[] => [
   'app_id',
   'video_id',
   'view_id',
   'started_at',
   'ended_at',
-  ...attributes,
+  'viewer',
+  ...dimensions,
   'watch_ms',
   'duration_ms',
   'completed',
   'events',
   'errors',
 ];
+
+export const VIEW_COLUMNS = viewColumns(VIEW_DIMENSIONS);
 
 /**
  * One event's place in time and what it does to its view, in one integer, so that a view's events sort by comparing
@@ -79,8 +88,14 @@ const KEY =
 const CODE = `toUInt8(multiIf(${names(PLAYS)}, 1, ${names(STOPS)}, 0, 2) + if(${names(HEARTBEATS)} AND watch_ms IS NULL, 4, 0))`;
 
 /** Rows of `events` that satisfy `where`, as bucket states (VIEW_BUCKET_COLUMNS). `where` must take whole buckets. */
-export function bucketStatesSql(events: string, where: string, gapLimitMs: number): string {
-  const first = ['actor', ...VIEW_DIMENSIONS].join(', ');
+export function bucketStatesSql(
+  events: string,
+  where: string,
+  gapLimitMs: number,
+  dimensions: readonly ViewDimension[] = VIEW_DIMENSIONS,
+): string {
+  const attributes = ['viewer', ...dimensions];
+  const first = ['actor', ...dimensions].join(', ');
   return `
 SELECT app_id, video_id, view_id, bucket, start_key,
   ${attributes.map((name, i) => `first.${i + 1} AS ${name}`).join(', ')},
@@ -112,7 +127,7 @@ FROM
   FROM
   (
     SELECT app_id, video_id, view_id, toStartOfFiveMinutes(timestamp) AS bucket,
-      ${first}, watch_ms AS watched, duration_ms AS duration,
+      ${dimensions.includes('event_name') ? '' : 'event_name, '}${first}, watch_ms AS watched, nullIf(duration_ms, 0) AS duration,
       completed OR event_name = 'video_complete' AS done,
       ${KEY} AS key, ${CODE} AS code,
       ${names(STARTS)} AS starts, ${names(HEARTBEATS)} AS heartbeat, ${names(ERRORS)} AS failed
@@ -124,7 +139,12 @@ FROM
 }
 
 /** Bucket states (`source`: a table or a subquery in parentheses) folded into views (VIEW_COLUMNS). */
-export function foldViewsSql(source: string, gapLimitMs: number): string {
+export function foldViewsSql(
+  source: string,
+  gapLimitMs: number,
+  dimensions: readonly ViewDimension[] = VIEW_DIMENSIONS,
+): string {
+  const attributes = ['viewer', ...dimensions];
   return `
 SELECT app_id, video_id, view_id,
   fromUnixTimestamp64Milli(toInt64(bitShiftRight(start, 72)), 'UTC') AS started_at,
