@@ -321,7 +321,7 @@ describe('the pages', () => {
       assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
       const assets = [...(await page.text()).matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)];
       assert.ok(assets.length > 0, path);
-      for (const [, asset] of assets) {
+      for (const [, asset = ''] of assets) {
         const answer = await fetch(service.url + asset);
         assert.equal(answer.status, 200, asset);
         assert.equal(answer.headers.get('cache-control'), 'public, max-age=31536000, immutable', asset);

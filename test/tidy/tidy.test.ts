@@ -111,13 +111,20 @@ test('only the configuration reads the environment', () => {
   );
 });
 
+/** Without its ending. */
+function sourceOf(testPath: string): string {
+  const bare = testPath.replace(/^test\//, '').replace(/(\.[\w-]+)?\.test\.ts$/, '');
+  if (bare.startsWith('dashboard/')) return bare.replace(/^dashboard/, 'dashboard/src');
+  return bare.startsWith('scripts/') ? bare : `src/${bare}`;
+}
+
 test('the test of src/a/b.ts is test/a/b.test.ts, or b.aspect.test.ts', () => {
   const lost = tests
     .map((file) => file.path)
     .filter((path) => path.endsWith('.test.ts'))
     .filter((path) => !/^test\/(e2e|faults|contract|tidy|oracle|docs|bench|support)\//.test(path))
     .filter((path) => {
-      const source = path.replace(/^test\//, 'src/').replace(/(\.[\w-]+)?\.test\.ts$/, '');
+      const source = sourceOf(path);
       return !existsSync(join(ROOT, `${source}.ts`)) && !existsSync(join(ROOT, source));
     });
   assert.deepEqual(lost, []);

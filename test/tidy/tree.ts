@@ -12,6 +12,7 @@ export interface SourceFile {
   readonly lines: number;
   /** Files of ours that it imports, from the root. `typeOnly` imports vanish when it runs. */
   readonly imports: readonly { readonly path: string; readonly typeOnly: boolean }[];
+  /** `lines` are a function's own: those of functions inside it are counted there. */
   readonly functions: readonly { readonly name: string; readonly lines: number }[];
   /** True when it does nothing but hand on what others export. */
   readonly barrel: boolean;
@@ -72,18 +73,18 @@ const FUNCTIONS = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFu
 
 function findFunctions(root: Node, text: string): { name: string; lines: number }[] {
   const found: { name: string; lines: number }[] = [];
-  const visit = (value: unknown, parent: Node | null): void => {
-    if (Array.isArray(value)) {
-      for (const item of value) visit(item, parent);
-      return;
-    }
-    if (value === null || typeof value !== 'object' || !('type' in value)) return;
+  /** Returns the lines of the functions directly inside. */
+  const visit = (value: unknown, parent: Node | null): number => {
+    if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + visit(item, parent), 0);
+    if (value === null || typeof value !== 'object' || !('type' in value)) return 0;
     const node = value as Node;
-    if (FUNCTIONS.has(node.type)) {
-      const lines = text.slice(node.start, node.end).split('\n').length;
-      found.push({ name: nameOf(node, parent), lines });
-    }
-    for (const child of Object.values(node)) if (typeof child === 'object') visit(child, node);
+    let inside = 0;
+    for (const child of Object.values(node)) if (typeof child === 'object') inside += visit(child, node);
+    if (!FUNCTIONS.has(node.type)) return inside;
+    const lines = text.slice(node.start, node.end).split('\n').length;
+    found.push({ name: nameOf(node, parent), lines: lines - inside });
+    // A function on the line of its caller takes none of its own.
+    return lines - 1;
   };
   visit(root, null);
   return found;
