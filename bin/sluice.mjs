@@ -7,6 +7,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = 26;
+// Bodies and records are short-lived memory outside the heap. With a small heap they make V8 collect all of it again and
+// again; `npm start` says the same.
+const HEAP = '--initial-heap-size=1024';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
@@ -21,7 +24,8 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
     console.error('Run `npm ci` in its folder (without --omit=optional), or install Node 26.');
     process.exit(1);
   }
-  const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const words = [HEAP, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const child = spawn(own, words, { stdio: 'inherit' });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGKILL' ? 137 : 1)));
 }

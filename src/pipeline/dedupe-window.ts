@@ -17,26 +17,25 @@ export type Verdict = 'new' | 'duplicate' | 'collision';
 export const CLOCK_MARGIN_MS = 5_000;
 
 const SLOT_WORDS = 3;
-const FIRST_SLOTS = 1 << 14;
+const FIRST_SLOTS = 1 << 10;
+/** A table doubles as a whole, and that takes time: many small ones do it one after the other. */
+const SHARDS = 64;
 
-class Generation {
+/** Open addressing of (low, high) -> payload; a slot of two zero words is empty. */
+class Table {
   words = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
   slots = FIRST_SLOTS;
   count = 0;
-  readonly startedAt: number;
 
-  constructor(startedAt: number) {
-    this.startedAt = startedAt;
-  }
-
-  /** The slot of the key, or the empty slot where it would go. */
+  /** Where the key is, or the empty place where it would go. */
   find(low: number, high: number): number {
+    const { words } = this;
     const mask = this.slots - 1;
     // Both words: ids that differ in one place only may share the other.
     for (let slot = (low ^ high) & mask; ; slot = (slot + 1) & mask) {
       const at = slot * SLOT_WORDS;
-      const a = this.words[at]!;
-      const b = this.words[at + 1]!;
+      const a = words[at]!;
+      const b = words[at + 1]!;
       if ((a === low && b === high) || (a === 0 && b === 0)) return at;
     }
   }
@@ -55,10 +54,37 @@ class Generation {
     this.slots *= 2;
     this.words = new Uint32Array(this.slots * SLOT_WORDS);
     for (let at = 0; at < old.length; at += SLOT_WORDS) {
-      if (old[at] === 0 && old[at + 1] === 0) continue;
-      const to = this.find(old[at]!, old[at + 1]!);
-      this.words.set(old.subarray(at, at + SLOT_WORDS), to);
+      const low = old[at]!;
+      const high = old[at + 1]!;
+      if (low === 0 && high === 0) continue;
+      const to = this.find(low, high);
+      this.words[to] = low;
+      this.words[to + 1] = high;
+      this.words[to + 2] = old[at + 2]!;
     }
+  }
+}
+
+class Generation {
+  readonly startedAt: number;
+  readonly #tables = Array.from({ length: SHARDS }, () => new Table());
+  count = 0;
+
+  constructor(startedAt: number) {
+    this.startedAt = startedAt;
+  }
+
+  add(low: number, high: number, payload: number): void {
+    this.#tables[high >>> 26]!.add(low, high, payload);
+    this.count++;
+  }
+
+  /** The payload kept under the key, or null. */
+  get(low: number, high: number): number | null {
+    const table = this.#tables[high >>> 26]!;
+    const at = table.find(low, high);
+    const { words } = table;
+    return words[at] === 0 && words[at + 1] === 0 ? null : words[at + 2]!;
   }
 }
 
@@ -133,7 +159,7 @@ export class DedupeWindow {
     // Two zero words mean an empty slot.
     const key = low === 0 && high === 0 ? 1 : low;
     const payload = (payloadLow ^ payloadHigh) >>> 0;
-    const known = lookUp(this.#newer, key, high) ?? (this.#older ? lookUp(this.#older, key, high) : null);
+    const known = this.#newer.get(key, high) ?? this.#older?.get(key, high) ?? null;
     if (known !== null) return known === payload ? 'duplicate' : 'collision';
     this.#turnIfDue(receivedAt);
     this.#newer.add(key, high, payload);
@@ -155,13 +181,6 @@ export class DedupeWindow {
     this.#ahead = this.#ahead.filter(({ created }) => created + CLOCK_MARGIN_MS >= this.start);
     for (const { low, high, payload } of this.#ahead) this.#newer.add(low, high, payload);
   }
-}
-
-/** The payload kept under the key, or null. */
-function lookUp(generation: Generation, low: number, high: number): number | null {
-  const at = generation.find(low, high);
-  const words = generation.words;
-  return words[at] === 0 && words[at + 1] === 0 ? null : words[at + 2]!;
 }
 
 /** MurmurHash3's finaliser over two words. */

@@ -161,6 +161,29 @@ test('a log that begins anew beside an old ClickHouse: its events are events', a
   assert.equal((await storedIds(road)).length, 8);
 });
 
+test('a late event joins the session that was assigned long ago', async (t) => {
+  const shift = NOON + 6 * 60 * MINUTE - Date.now();
+  const road = await openAtNoon(t, { now: () => Date.now() + shift });
+  const seen = (n: number, minute: number) => ({
+    event_id: uuid7(n),
+    timestamp: NOON + minute * MINUTE,
+    user_id: "o'neill",
+  });
+  await road.deliver([received(NOON, seen(1, 0)), received(NOON, seen(2, 90))]);
+  await road.drain();
+  await road.deliver([
+    received(NOON + 6 * 60 * MINUTE, seen(3, 29)),
+    received(NOON + 6 * 60 * MINUTE, seen(4, 61)),
+  ]);
+  await road.drain();
+  const rows = await road.client.select<{ s: string }>(
+    'SELECT session_id AS s FROM events ORDER BY event_id',
+  );
+  const [first, second, third, fourth] = rows.map((row) => row.s);
+  assert.notEqual(first, second);
+  assert.deepEqual([third, fourth], [first, second]);
+});
+
 test('a partition goes on after the store, the log and a listener have failed it', async (t) => {
   const road = await openAtNoon(t);
   const { serverTime, recentIds, present } = road.store;

@@ -187,39 +187,68 @@ async function verifyDays(client: StoreClient): Promise<void> {
   assert.deepEqual(stored, raw);
 }
 
-test('two recomputes at once', async () => {
-  const tables = await openTables();
-  const { client } = tables;
-  const view = (seconds: number, event_name: string) => ({
+/** One event of one view. */
+function beat(seconds: number): object {
+  return {
     event_id: `00000000-0000-4000-9000-${(++nextId).toString(16).padStart(12, '0')}`,
-    event_name,
+    event_name: 'video_heartbeat',
     app_id: 'app0',
     timestamp: NOON + seconds * 1_000,
     user_id: 'u',
     video_id: 'v',
     view_id: 'w',
     properties: { watch_ms: 1_000 },
-  });
-  await land(tables, [view(0, 'video_start'), view(10, 'video_heartbeat')]);
-  // The first stops after its first statement; meanwhile the second does another bucket of the same view.
-  const first = Promise.withResolvers<void>();
-  const second = Promise.withResolvers<void>();
-  const slow = startRecompute(
-    watched(client, async (written) => {
-      if (written !== 1) return;
-      first.resolve();
-      await second.promise;
-    }),
-  ).round();
-  await first.promise;
-  await land(tables, [view(600, 'video_heartbeat')]);
-  await startRecompute(client).round();
-  second.resolve();
-  await slow;
-  await verifyCurrent(client, 'after both');
+  };
+}
+
+test('rows that land in a bucket while it is recomputed leave it dirty', async () => {
+  const tables = await openTables();
+  const { client } = tables;
+  for (const landsAt of [1, 6]) {
+    await land(tables, [beat(0)]);
+    const store = watched(client, async (written) => {
+      if (written === landsAt) await land(tables, [beat(1)]);
+    });
+    await startRecompute(store).round();
+    await verifyCurrent(client, `landed after statement ${landsAt}`);
+  }
   await recomputeAll(client);
   await verifyRecount(client);
+});
 
+test('two recomputes at once, the first held up at any of its statements', async () => {
+  const tables = await openTables();
+  const { client } = tables;
+  for (const heldAt of [1, 2, 6]) {
+    await land(tables, [beat(heldAt * 3_600 + 600)]);
+    const reached = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    let begun = 0;
+    const slow = startRecompute({
+      select: (sql, params, options) => client.select(sql, params, options),
+      async command(sql, params, options) {
+        if (++begun === heldAt) {
+          reached.resolve();
+          await goOn.promise;
+        }
+        await client.command(sql, params, options);
+      },
+    }).round();
+    await reached.promise;
+    // The second takes the earlier bucket of the same view, and that alone.
+    await land(tables, [beat(heldAt * 3_600)]);
+    await startRecompute(client, 1).round();
+    goOn.resolve();
+    await slow;
+    await verifyCurrent(client, `held at ${heldAt}`);
+    await recomputeAll(client);
+    await verifyRecount(client);
+  }
+});
+
+test('many recomputes at once', async () => {
+  const tables = await openTables();
+  const { client } = tables;
   const random = createRandom(11);
   for (let round = 0; round < ROUNDS; round++) {
     await land(tables, someEvents(random, NOON));

@@ -65,7 +65,9 @@ export class BlockMemory {
       const used = strings[i * 2 + 1]!;
       const moved = this.#instance.grow(this.#columns[i]!, used + recordBytes + 1024, used);
       // The memory may have grown under `strings`, and the kernel has to be told.
-      if (moved) return this.#reserveRest(i + 1, recordBytes);
+      if (!moved) continue;
+      this.#reserveRest(i + 1, recordBytes);
+      return;
     }
   }
 
