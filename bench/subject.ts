@@ -44,6 +44,8 @@ export async function startSubject(kind: SubjectKind): Promise<Subject> {
   mkdirSync(join(dir, 'data'));
   const output = createWriteStream(join(dir, 'output.txt'));
   const child = fork(fileURLToPath(new URL(`./${kind}.ts`, import.meta.url)), {
+    // As `npm start` runs the service.
+    execArgv: ['--initial-heap-size=1024'],
     env: {
       ...process.env,
       ANALYTICS_DATA_DIR: join(dir, 'data'),

@@ -77,13 +77,14 @@ export async function verifyLedger(client: StoreClient): Promise<void> {
 }
 
 /** Every recomputed table equals a recount of raw. */
-export async function verifyRecount(client: StoreClient): Promise<void> {
-  await until('no bucket is dirty', async () => {
+export async function verifyRecount(client: StoreClient, deadlineMs?: number): Promise<void> {
+  const isClean = async () => {
     const [row] = await client.select<{ n: number }>(
       'SELECT count() AS n FROM (SELECT 1 FROM bucket_state GROUP BY app_id, bucket HAVING max(lease_until) >= max(as_of))',
     );
     return row!.n === 0;
-  });
+  };
+  await until('no bucket is dirty', isClean, deadlineMs);
   for (const [table, difference] of Object.entries(differences())) {
     const rows = await client.select(difference);
     assert.deepEqual(rows, [], `${table} is not what raw says`);

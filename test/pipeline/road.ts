@@ -230,13 +230,20 @@ export async function openRoad(
   return new TestRoad(client, new FaultyStore(client, endpoint), log, options);
 }
 
+/** No history has a wrong clock: the time of sending moves along with that of receipt. */
+function receivedThen(delivery: Delivery, receivedAt: number): Delivery {
+  const event = delivery.event as Record<string, unknown> | null;
+  if (typeof event?.sent_at !== 'string') return { ...delivery, receivedAt };
+  return { ...delivery, receivedAt, event: { ...event, sent_at: new Date(receivedAt).toISOString() } };
+}
+
 /** The same deliveries, some of those that follow one another received together. */
 export function gather(deliveries: readonly Delivery[], random: Random): Delivery[] {
   const gathered: Delivery[] = [];
   for (let at = 0; at < deliveries.length; ) {
     const run = deliveries.slice(at, at + 1 + random.below(12));
     const { receivedAt } = run.at(-1)!;
-    gathered.push(...run.map((delivery) => ({ ...delivery, receivedAt })));
+    gathered.push(...run.map((delivery) => receivedThen(delivery, receivedAt)));
     at += run.length;
   }
   return gathered;

@@ -216,6 +216,12 @@ test('rows that land in a bucket while it is recomputed leave it dirty', async (
   await verifyRecount(client);
 });
 
+test('a bucket in which announced rows may still land is left for later', async () => {
+  const { client, store } = await openTables();
+  await store.mark([{ app: 'app0', bucket: NOON / 1000 }], (await store.serverTime()) + 60_000);
+  assert.deepEqual(await startRecompute(client).round(), { buckets: 0, more: false });
+});
+
 test('two recomputes at once, the first held up at any of its statements', async () => {
   const tables = await openTables();
   const { client } = tables;

@@ -128,7 +128,7 @@ function Onboarding() {
         <div>
           <dt>Everything else</dt>
           <dd>
-            Segment, PostHog, Plausible and others may point here too: see the <a href="/docs">API docs</a>.
+            One event, an array or one event a line, plain or compressed: see the <a href="/docs">API docs</a>.
           </dd>
         </div>
       </dl>

@@ -26,7 +26,8 @@ export class FreeSpace {
 
   /** By the last sample; starts the next one when it is due. */
   isLow(): boolean {
-    if (this.#now() - this.#sampledAt >= SAMPLE_EVERY_MS) void this.sample();
+    // A clock that was set back must not make a sample last for hours.
+    if (Math.abs(this.#now() - this.#sampledAt) >= SAMPLE_EVERY_MS) void this.sample();
     return this.#freeBytes < this.#minFreeBytes;
   }
 

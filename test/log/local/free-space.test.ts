@@ -35,3 +35,16 @@ it('too little free disk: nothing is taken until there is enough; it is looked a
   assert.equal(log.health().ok, true);
   await log.close();
 });
+
+it('a clock that is set back does not keep the last sample alive', async () => {
+  const { files, fault } = createFaultyFiles();
+  let now = 3_600_000;
+  let free = 400;
+  fault.freeBytes = async () => free;
+  const log = await openAt(await makeFolder(), { files, minFreeBytes: 500, now: () => now });
+  await assert.rejects(appendText(log, 'one'), LogUnavailableError);
+  free = 600;
+  now = 0;
+  await appendText(log, 'two');
+  await log.close();
+});
