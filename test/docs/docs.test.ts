@@ -19,7 +19,7 @@ import { settings } from '../../src/settings.ts';
 import { readAnchors, readLinks } from './docs.ts';
 
 /** Served, and too plain to stand in the OpenAPI document. */
-const UNDESCRIBED = ['GET /api/metrics/health', 'GET /openapi.json', 'GET /docs', 'WS /ws'];
+const UNDESCRIBED = ['GET /openapi.json', 'GET /docs', 'WS /ws'];
 
 /** Names of other services that configuration.md explains; no setting has them. */
 const EXPLAINED_NAMES = [
