@@ -48,9 +48,12 @@ export function readConfig(env: Environment): Config {
 function readValue(setting: Setting, key: string, value: string, faults: string[]): unknown {
   switch (setting.kind) {
     case 'number': {
-      const scaled = Number(value) * (setting.scaled?.[key] ?? 1);
+      const factor = setting.scaled?.[key];
+      const scaled = factor === undefined ? Number(value) : Math.round(Number(value) * factor);
       if (value.trim() === '' || !Number.isFinite(scaled))
         faults.push(`${key} is '${value}'; it takes a number (${setting.unit}).`);
+      else if (!Number.isInteger(scaled))
+        faults.push(`${key} is ${value}; it takes a whole number of ${setting.unit}.`);
       else if (scaled < setting.min || scaled > setting.max)
         faults.push(`${key} is ${value}; it takes ${setting.min} to ${setting.max} ${setting.unit}.`);
       return scaled;

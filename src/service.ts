@@ -32,8 +32,8 @@ import { readVersion } from './version.ts';
 
 export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
 
-/** After the requests had their time, everything else has this long to end in order. */
-const FORCE_AFTER_MS = 1_000;
+/** Of the time for a stop: the rest is for the parts behind the requests. */
+const REQUESTS_SHARE = 0.75;
 
 export interface Service {
   readonly url: string;
@@ -108,7 +108,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   await http.serve();
   // Closed first: what is under way is answered while everything behind it still stands. Sockets would hold it up.
   closers.add('requests', async () => {
-    await Promise.all([http.close(config.stopDeadlineMs), live?.close()]);
+    await Promise.all([http.close(config.stopDeadlineMs * REQUESTS_SHARE), live?.close()]);
   });
   return {
     url: http.url,
@@ -119,7 +119,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     store,
     async stop() {
       health.closing();
-      const force = setTimeout(() => endByForce(store, logger), config.stopDeadlineMs + FORCE_AFTER_MS);
+      const force = setTimeout(() => endByForce(store, logger), config.stopDeadlineMs);
       await closers.closeAll(logger);
       clearTimeout(force);
     },
@@ -212,13 +212,11 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
     settings: {
       retention_events_days: config.retentionEventsDays,
       retention_sessions_days: config.retentionSessionsDays,
-      retention_hourly_days: config.retentionHourlyDays,
     },
   });
   const changed = await applyRetention(store.client, {
     eventsDays: config.retentionEventsDays,
     sessionsDays: config.retentionSessionsDays,
-    hourlyDays: config.retentionHourlyDays,
   });
   if (changed.length > 0) logger.info({ tables: changed }, 'the retention of tables was changed');
   return done;

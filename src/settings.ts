@@ -8,6 +8,8 @@ export const ROLES = ['ingest', 'pipeline', 'query', 'live'] as const;
 export type Role = (typeof ROLES)[number];
 
 const GiB = 2 ** 30;
+/** ClickHouse's TTL is reckoned in a DateTime, which ends in 2106: a longer one would wrap around and delete everything. */
+const RETENTION_DAYS_MAX = 20_000;
 const MiB = 2 ** 20;
 
 export const settings = {
@@ -54,7 +56,7 @@ export const settings = {
     8_000,
     100,
     600_000,
-    'How long requests in flight may take at a stop.',
+    'How long a stop may take; requests in flight get three quarters of it. Then what hangs is ended by force.',
   ),
 
   // who may call
@@ -230,24 +232,16 @@ export const settings = {
     'days',
     90,
     1,
-    36_500,
-    'Raw events, views by bucket, dead letters, ledger.',
+    RETENTION_DAYS_MAX,
+    'Raw events, views by bucket, activity of actors, dead letters, ledger.',
   ),
   retentionSessionsDays: number(
     'ANALYTICS_RETENTION_SESSIONS_DAYS',
     'days',
     365,
     1,
-    36_500,
+    RETENTION_DAYS_MAX,
     'Views, rollups and daily statistics.',
-  ),
-  retentionHourlyDays: number(
-    'ANALYTICS_RETENTION_HOURLY_DAYS',
-    'days',
-    30,
-    1,
-    36_500,
-    'Activity of single actors by bucket.',
   ),
 
   // pipeline

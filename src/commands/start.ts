@@ -10,7 +10,7 @@ Runs the service until SIGTERM or Ctrl-C. Without settings everything is embedde
 catalogue live in ./data, the API and the dashboard listen on http://127.0.0.1:3002, Prometheus on port 8000.
 `;
 
-const LAST_RESORT_AFTER_MS = 1_500;
+const LAST_RESORT_AFTER_MS = 1_000;
 
 export async function runStart(argv: string[], io: Io): Promise<number> {
   const { values } = parseArgs({

@@ -8,7 +8,6 @@ import type { StoreClient } from './client.ts';
 export interface Retention {
   readonly eventsDays: number;
   readonly sessionsDays: number;
-  readonly hourlyDays: number;
 }
 
 /** Table -> the expression that its rows' age is measured by, and the setting that limits it. */
@@ -20,7 +19,7 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   video_rollup_5m: { age: 'bucket', days: 'sessionsDays' },
   event_counts_5m: { age: 'bucket', days: 'eventsDays' },
   video_metrics_hourly: { age: 'hour', days: 'sessionsDays' },
-  actor_buckets: { age: 'bucket', days: 'hourlyDays' },
+  actor_buckets: { age: 'bucket', days: 'eventsDays' },
   user_engagement_daily: { age: 'date', days: 'sessionsDays' },
   ledger_blocks: { age: 'toDateTime(version)', days: 'eventsDays' },
   dead_letters: { age: 'toDateTime(received_at)', days: 'eventsDays' },

@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000;
 const JUMPS_HOURS = [3, 0, -2, 5, 0];
 /** Several leases of the harness. */
 const STOPPED_MS = 5_000;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 12_000;
 
 const clockFile = (dir: string) => join(dir, 'clock');
 

@@ -15,7 +15,6 @@ const settings = {
   retention_events_days: 10_000,
   retention_errors_days: 10_000,
   retention_sessions_days: 10_000,
-  retention_hourly_days: 10_000,
 };
 const memoryMs = 400 * 24 * 60 * 60_000;
 

@@ -47,7 +47,6 @@ export async function openOwnTables(): Promise<Tables> {
   const settings = {
     retention_events_days: days,
     retention_sessions_days: days,
-    retention_hourly_days: days,
   };
   await migrate({ client, log: silentLog, settings });
   return { client, store: new EventStore(client), endpoint };

@@ -69,7 +69,6 @@ export async function startQueryService(
   const settings = {
     retention_events_days: 15_000,
     retention_sessions_days: 15_000,
-    retention_hourly_days: 15_000,
   };
   await migrate({ client: store, settings, log: silentLog });
   const catalog = await openCatalog({ dir: makeTestFolder() });

@@ -137,7 +137,7 @@ CREATE TABLE IF NOT EXISTS {database}.actor_buckets {on_cluster}
 ENGINE = {engine:ReplacingMergeTree(version)}
 PARTITION BY toYYYYMM(bucket)
 ORDER BY (app_id, bucket, actor)
-TTL bucket + INTERVAL {retention_hourly_days} DAY;
+TTL bucket + INTERVAL {retention_events_days} DAY;
 
 -- Seed 002: daily user engagement, by the day in UTC.
 CREATE TABLE IF NOT EXISTS {database}.user_engagement_daily {on_cluster}
