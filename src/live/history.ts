@@ -25,10 +25,13 @@ export class RealtimeHistory {
   /** Whether it is time for a point. */
   isDue(now: number): boolean {
     // Half a second early is better than a tick late, since a tick comes once a second.
-    return now - (this.#points.at(-1)?.at ?? -Infinity) >= this.#everyMs - Math.min(500, this.#everyMs / 2);
+    const pause = this.#everyMs - Math.min(500, this.#everyMs / 2);
+    return Math.abs(now - (this.#points.at(-1)?.at ?? -Infinity)) >= pause;
   }
 
   add(snapshot: RealtimeSnapshot): void {
+    // A clock that was set back tells those times again.
+    while ((this.#points.at(-1)?.at ?? -Infinity) >= snapshot.at) this.#points.pop();
     this.#points.push(new RealtimeSnapshot(snapshot.at, busiest(snapshot.apps, this.#appsMax)));
     while (this.#points[0]!.at <= snapshot.at - this.#spanMs) this.#points.shift();
   }

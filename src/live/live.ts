@@ -12,7 +12,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
 import { RealtimeHistory } from './history.ts';
 import { createRowReader, type PublishedBatch } from './published.ts';
-import { RealtimeState } from './realtime.ts';
+import { type LiveRows, RealtimeState } from './realtime.ts';
 import { addRealtimeRoutes } from './routes.ts';
 import { type RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
 import { openSockets, type SocketLimits } from './socket.ts';
@@ -66,7 +66,7 @@ const NO_OFFSETS: ReadonlyMap<number, number> = new Map();
 export async function openLive(options: LiveOptions): Promise<Live> {
   const { log, now = Date.now } = options;
   const rebuilt = options.source === 'state' ? await rebuild(options, now) : null;
-  const state = rebuilt?.state ?? null;
+  const state = rebuilt === null ? null : new SteadyState(rebuilt.state, options, now());
   const lastOffsets = rebuilt?.lastOffsets ?? NO_OFFSETS;
   const { client, lookbackMs } = options;
   const source =
@@ -111,6 +111,42 @@ export async function openLive(options: LiveOptions): Promise<Live> {
       await sockets.close();
     },
   };
+}
+
+/** A clock may be set back by this much without notice. */
+const BACK_MS = 5_000;
+
+/**
+ * The state, whose window only ever moves on. When the clock was set back it begins anew, and is right again after a
+ * minute; otherwise it would stand still until the clock had caught up.
+ */
+class SteadyState {
+  #state: RealtimeState;
+  #latest: number;
+  readonly #options: LiveOptions;
+
+  constructor(state: RealtimeState, options: LiveOptions, now: number) {
+    this.#state = state;
+    this.#options = options;
+    this.#latest = now;
+  }
+
+  get stats(): RealtimeState['stats'] {
+    return this.#state.stats;
+  }
+
+  apply(rows: LiveRows): void {
+    this.#state.apply(rows);
+  }
+
+  snapshot(now: number): RealtimeSnapshot {
+    if (now < this.#latest - BACK_MS) {
+      this.#options.log.warn({ backMs: this.#latest - now }, 'the clock was set back; realtime begins anew');
+      this.#state = new RealtimeState({ ...this.#options, now });
+    }
+    this.#latest = now;
+    return this.#state.snapshot(now);
+  }
 }
 
 async function rebuild(options: LiveOptions, now: () => number) {

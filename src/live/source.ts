@@ -23,7 +23,10 @@ interface SourceOptions {
 }
 
 /** From the state that this process keeps. */
-export function createStateSource(state: RealtimeState, options: SourceOptions): RealtimeSource {
+export function createStateSource(
+  state: Pick<RealtimeState, 'snapshot'>,
+  options: SourceOptions,
+): RealtimeSource {
   return createSource(async (now) => state.snapshot(now), options);
 }
 
@@ -48,12 +51,14 @@ function createSource(
   { now, cacheMs = 950 }: SourceOptions,
 ): RealtimeSource {
   let latest: RealtimeSnapshot | null = null;
+  let readAt = -Infinity;
   let freshUntil = -Infinity;
   let reading: Promise<RealtimeSnapshot> | null = null;
 
   async function readNow(): Promise<RealtimeSnapshot> {
     const began = now();
     latest = await read(began);
+    readAt = began;
     // Whatever a look costs, at most half of the time goes into looking.
     freshUntil = Math.max(began + cacheMs, now() + (now() - began));
     return latest;
@@ -61,7 +66,9 @@ function createSource(
 
   return {
     async snapshot() {
-      if (latest !== null && now() < freshUntil) return latest;
+      // A clock that was set back ends what was fresh by the time before.
+      const at = now();
+      if (latest !== null && at >= readAt && at < freshUntil) return latest;
       // Everybody who asks meanwhile waits for the same answer.
       reading ??= readNow().finally(() => {
         reading = null;

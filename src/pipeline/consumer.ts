@@ -120,13 +120,13 @@ class Road {
   }
 
   #createWriter(state: PartitionState): Writer {
-    const { store, observer, limits, generation, now } = this.#deps;
+    const { store, observer, limits, generation } = this.#deps;
     return new Writer({
       partition: this.#assignment.partition,
       store,
       observer,
       generation,
-      now,
+      now: () => performance.now(),
       leaseMs: limits.leaseMs,
       steps: createSteps(state.sessions),
       backOff: (attempt, error) => this.#backOff('insert', attempt, error),

@@ -31,6 +31,7 @@ export interface WriterOptions {
   generation(): number;
   /** Waits, for as long as it takes, before the next attempt. Rejects when the assignment ends. */
   backOff(attempt: number, error: unknown): Promise<void>;
+  /** Milliseconds of a clock that goes on evenly, whatever the wall clock is set to. */
   readonly now: () => number;
   /** Resolves after `ms`, rejects when the assignment ends. */
   sleep(ms: number): Promise<void>;
@@ -38,12 +39,16 @@ export interface WriterOptions {
 
 /** A mark is renewed before it gets so old that an insert's lease could outlive it. */
 const MARK_LEASES = 2;
+/** The server's clock may be set anew while ours goes on evenly. */
+const SYNC_EVERY_MS = 60_000;
 const BUCKET_MS = BUCKET_SECONDS * 1000;
 
 export class Writer {
   readonly #options: WriterOptions;
   readonly #marks = new Map<string, number>();
-  #clockOffsetMs = Number.NaN;
+  #clockOffsetMs = 0;
+  /** By our clock; never so far. */
+  #syncedAt = -Infinity;
   #inserts = 0;
 
   constructor(options: WriterOptions) {
@@ -54,7 +59,8 @@ export class Writer {
   async syncClock(): Promise<void> {
     const before = this.#options.now();
     const server = await this.#options.store.serverTime();
-    this.#clockOffsetMs = server - (before + this.#options.now()) / 2;
+    this.#syncedAt = this.#options.now();
+    this.#clockOffsetMs = server - (before + this.#syncedAt) / 2;
   }
 
   /** Resolves when every row of the batch is stored. Rejects only when the assignment ends. */
@@ -79,7 +85,7 @@ export class Writer {
     const block = createBlock(batch);
     runSteps(steps, block, observer);
     batch.isBot = block.isBot;
-    if (Number.isNaN(this.#clockOffsetMs)) await this.syncClock();
+    if (this.#options.now() - this.#syncedAt >= SYNC_EVERY_MS) await this.syncClock();
     const leaseUntil = Math.round(this.#options.now() + this.#clockOffsetMs + leaseMs);
     await this.#announce(block, leaseUntil);
     const chunks = encodeBlock(block, leaseUntil);

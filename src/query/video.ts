@@ -89,5 +89,6 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
 
 /** Product §5: watched share weighs 0.7, completion 0.3; without a known duration completion alone. */
 function engagementScore(percentage: number | null, completionRate: number): number {
-  return 10 * (percentage === null ? completionRate : (0.7 * percentage) / 100 + 0.3 * completionRate);
+  // In hundredths, so that round shares give round scores.
+  return percentage === null ? 10 * completionRate : (7 * percentage + 300 * completionRate) / 100;
 }

@@ -5,27 +5,27 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
 (
     app_id LowCardinality(String),
     event_name LowCardinality(String),
-    timestamp DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    timestamp DateTime64(3, 'UTC') CODEC(Delta, LZ4),
     event_id UUID,
-    user_id String CODEC(ZSTD(1)),
-    anonymous_id String CODEC(ZSTD(1)),
-    session_id String CODEC(ZSTD(1)),
-    video_id String CODEC(ZSTD(1)),
-    view_id String CODEC(ZSTD(1)),
-    stream_id String CODEC(ZSTD(1)),
-    watch_ms Nullable(Float64) CODEC(ZSTD(1)),
-    duration_ms Nullable(Float64) CODEC(ZSTD(1)),
-    bitrate Nullable(Float64) CODEC(ZSTD(1)),
+    user_id String,
+    anonymous_id String,
+    session_id String,
+    video_id String,
+    view_id String,
+    stream_id String,
+    watch_ms Nullable(Float64),
+    duration_ms Nullable(Float64),
+    bitrate Nullable(Float64),
     completed Bool,
     instant_skip Bool,
     fatal Bool,
-    page String CODEC(ZSTD(1)),
-    referrer String CODEC(ZSTD(1)),
-    utm_source String CODEC(ZSTD(1)),
-    utm_medium String CODEC(ZSTD(1)),
-    utm_campaign String CODEC(ZSTD(1)),
-    utm_term String CODEC(ZSTD(1)),
-    utm_content String CODEC(ZSTD(1)),
+    page String,
+    referrer String,
+    utm_source String,
+    utm_medium String,
+    utm_campaign String,
+    utm_term String,
+    utm_content String,
     device LowCardinality(String),
     os LowCardinality(String),
     browser LowCardinality(String),
@@ -34,13 +34,13 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
     session_assigned Bool,
     properties String CODEC(ZSTD(1)),
     context String CODEC(ZSTD(1)),
-    received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    received_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
     payload_hash UInt64,
     log_partition UInt16,
-    log_offset UInt64 CODEC(Delta, ZSTD(1)),
-    log_index UInt32 CODEC(ZSTD(1)),
-    lease_until DateTime64(3, 'UTC') CODEC(ZSTD(1)),
-    inserted_at DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(ZSTD(1)),
+    log_offset UInt64 CODEC(Delta, LZ4),
+    log_index UInt32,
+    lease_until DateTime64(3, 'UTC'),
+    inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
     actor String ALIAS multiIf(user_id != '', user_id, anonymous_id != '', anonymous_id, session_id),
     event_type LowCardinality(String) ALIAS event_name,
     metadata Nullable(String) ALIAS if(context = '', NULL, context),
@@ -52,10 +52,10 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
 )
 ENGINE = {engine:MergeTree}
 PARTITION BY toYYYYMM(timestamp)
-ORDER BY (app_id, toStartOfFiveMinutes(timestamp), video_id, event_name, timestamp)
+ORDER BY (app_id, toStartOfFiveMinutes(timestamp), video_id)
 TTL toDateTime(timestamp) + INTERVAL {retention_events_days} DAY
 -- Merging costs more than inserting: fewer, larger merges write each row less often.
-SETTINGS min_parts_to_merge_at_once = 10;
+SETTINGS min_parts_to_merge_at_once = 10, index_granularity = 16384;
 
 -- Which buckets were touched and which were recomputed since. A mark is written before the rows that it announces.
 -- A bucket is clean once it was recomputed (as_of) after the lease of its last mark had ended.
