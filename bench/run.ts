@@ -120,7 +120,7 @@ if (values.help || unknown.length > 0 || !(Number(values.seconds) > 0) || rate =
     ...plain,
     name: `sustained, batches of 100 at ${(rate ?? SUSTAINED_RATE).toLocaleString('en-US')}/s`,
     batch: 100,
-    connections: 64,
+    connections: 16,
     rate: rate ?? SUSTAINED_RATE,
     seconds: Number(values.sustain),
   };

@@ -231,6 +231,11 @@ export class Batch {
   #leaveOut(span: Span, skip: Uint8Array): void {
     span.skip = skip;
     this.builder.truncate(span.firstRow);
+    // A request sent again as a whole: nothing of it is left to parse.
+    if (span.rows === skip.reduce((sum, left) => sum + left, 0)) {
+      span.rows = 0;
+      return;
+    }
     this.builder.add(recordInput(span.record, span.meta), skip);
     span.rows = this.builder.rows - span.firstRow;
   }

@@ -55,7 +55,7 @@ PARTITION BY toYYYYMM(timestamp)
 ORDER BY (app_id, toStartOfFiveMinutes(timestamp), video_id)
 TTL toDateTime(timestamp) + INTERVAL {retention_events_days} DAY
 -- Merging costs more than inserting: fewer, larger merges write each row less often.
-SETTINGS min_parts_to_merge_at_once = 10, index_granularity = 16384;
+SETTINGS min_parts_to_merge_at_once = 30, index_granularity = 16384;
 
 -- Which buckets were touched and which were recomputed since. A mark is written before the rows that it announces.
 -- A bucket is clean once it was recomputed (as_of) after the lease of its last mark had ended.
