@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import { serveDashboard } from './dashboard.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
+import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
@@ -31,7 +32,7 @@ export async function openRoles(house: House): Promise<Live | null> {
 }
 
 /** Needs the log alone: what it takes is safe there, whatever becomes of the rest. */
-export function openIngest(house: Foundation): void {
+export async function openIngest(house: Foundation): Promise<void> {
   const { config, health, http, log, kernel } = house;
   const gate = health.role('ingest');
   const rate = config.ingestRateLimit;
@@ -45,6 +46,7 @@ export function openIngest(house: Foundation): void {
         ? createRateLimiter({ tokensPerSecond: rate, burst: rate * 2, bucketsMax: 100_000, now: house.now })
         : null,
     limits: ingestLimits(config),
+    geo: config.geoDatabase === '' ? nowhere : await openGeoLookup(config.geoDatabase),
     ready: () => true,
     pressure: () => null,
   });

@@ -16,6 +16,7 @@ import { forOperator } from './start-error.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
 import { applyRetention } from './store/retention.ts';
+import { createShapes } from './store/shapes.ts';
 import { createHealth } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -100,7 +101,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     closers,
     now,
   };
-  if (config.roleSet.has('ingest')) openIngest(foundation);
+  if (config.roleSet.has('ingest')) await openIngest(foundation);
   const store = await openDatabase(foundation);
   const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
   watchParts(house);
@@ -218,6 +219,7 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
     eventsDays: config.retentionEventsDays,
     sessionsDays: config.retentionSessionsDays,
   });
+  await createShapes(store.client, config.gapLimitMs);
   if (changed.length > 0) logger.info({ tables: changed }, 'the retention of tables was changed');
   return done;
 }

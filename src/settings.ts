@@ -93,6 +93,11 @@ export const settings = {
   tlsKeyFile: text('ANALYTICS_TLS_KEY_FILE', '', 'PEM private key.'),
 
   // ingest
+  geoDatabase: text(
+    'ANALYTICS_GEO_DATABASE',
+    '',
+    'File in the MaxMind format (GeoLite2 Country, DB-IP …) that tells countries of addresses. Empty: none.',
+  ),
   ingestRateLimit: number(
     'ANALYTICS_INGEST_RATE_LIMIT',
     'events/s',

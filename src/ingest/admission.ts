@@ -1,4 +1,5 @@
 /** Everything that can refuse an ingest request before its body is read. */
+
 import type { IncomingMessage } from 'node:http';
 import type { Access, Principal } from '../access/access.ts';
 import type { RateLimiter } from '../access/rate-limit.ts';
@@ -6,6 +7,7 @@ import type { Cors } from '../http/cors.ts';
 import { HttpProblem } from '../http/problem.ts';
 import type { IngestMetrics } from '../telemetry/metrics.ts';
 import { bodyTooLarge, readDeclaredLength } from './body.ts';
+import type { GeoLookup } from './geo.ts';
 import { type BodyCoding, readCoding } from './inflate.ts';
 
 export interface Admission {
@@ -77,13 +79,16 @@ function readIdempotencyKey(request: IncomingMessage): string | null {
 
 const countryHeaders = ['cf-ipcountry', 'x-vercel-ip-country', 'cloudfront-viewer-country'];
 
-/** What the edge says, else ''. A client could write these headers itself: they count from trusted proxies only. */
-export function readCountry(request: IncomingMessage, access: Access): string {
+/**
+ * What the edge says, else what the database knows of the address, else ''. A client could write these headers itself:
+ * they count from trusted proxies only.
+ */
+export function readCountry(request: IncomingMessage, access: Access, geo: GeoLookup): string {
   for (const name of countryHeaders) {
     const code = request.headers[name];
     if (typeof code !== 'string' || !/^[A-Z]{2}$/.test(code)) continue;
     // Cloudflare's XX is "unknown".
-    return code !== 'XX' && access.fromTrustedProxy(request) ? code : '';
+    if (code !== 'XX' && access.fromTrustedProxy(request)) return code;
   }
-  return '';
+  return geo.country(access.address(request));
 }

@@ -20,6 +20,7 @@ import {
 } from './answer.ts';
 import { readBody, UploadAborted } from './body.ts';
 import { createGate, type Gate, type Pressure } from './gate.ts';
+import type { GeoLookup } from './geo.ts';
 import { type BodyCoding, inflateBody, sniffCoding } from './inflate.ts';
 import { createIntake, type Intake, type IntakeLimits, type IntakeOptions, type Origin } from './intake.ts';
 
@@ -49,6 +50,7 @@ export interface IngestOptions extends Omit<IntakeOptions, 'limits'>, OwnAdmissi
   readonly limits: IngestLimits;
   /** Null while the pipeline and the disk keep up. Asked for every request: it should only look at a number. */
   readonly pressure: () => Pressure | null;
+  readonly geo: GeoLookup;
   readonly logger: Logger;
 }
 
@@ -211,7 +213,7 @@ function readOrigin({ options }: Desk, exchange: Exchange, route: Route, admissi
     app: admission.principal.app,
     source: exchange.context.path,
     userAgent: (headers['user-agent'] ?? '').slice(0, userAgentCharsMax),
-    country: readCountry(exchange.request, options.access),
+    country: readCountry(exchange.request, options.access, options.geo),
     sentAt: null,
     mode: type !== undefined && /ndjson|jsonl|json-seq/i.test(type) ? 'ndjson' : 'auto',
     defaultName: route.defaultName,

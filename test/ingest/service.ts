@@ -8,6 +8,7 @@ import { readAddressList } from '../../src/access/addresses.ts';
 import { openReferenceKernel } from '../../src/event/kernel/reference.ts';
 import { createCors } from '../../src/http/cors.ts';
 import { type HttpServer, openHttpServer } from '../../src/http/server.ts';
+import { nowhere } from '../../src/ingest/geo.ts';
 import { createIngest, defaultIngestLimits, type IngestOptions } from '../../src/ingest/ingest.ts';
 import { type LocalLogOptions, openLocalLog } from '../../src/log/local/local.ts';
 import type { Log, LogRecord, NewRecord, Topic } from '../../src/log/log.ts';
@@ -87,6 +88,7 @@ export async function openIngestService(
     ready: () => true,
     pressure: () => null,
     ...options,
+    geo: nowhere,
     limits: { ...defaultIngestLimits, ...options.limits },
     access: createAccess({ ...openAccess, ...options.access }),
   });

@@ -128,7 +128,8 @@ function Onboarding() {
         <div>
           <dt>Everything else</dt>
           <dd>
-            One event, an array or one event a line, plain or compressed: see the <a href="/docs">API docs</a>.
+            One event, an array or one event a line, plain or compressed: see the <a href="/docs">API docs</a>
+            .
           </dd>
         </div>
       </dl>

@@ -54,13 +54,13 @@ TTL toDateTime(received_at) + INTERVAL {retention_events_days} DAY;
 
 -- Seed 001's table and seed 002's events, column for column.
 CREATE OR REPLACE VIEW {database}.ai_analytics_events {on_cluster} AS
-SELECT toDateTime(timestamp, 'UTC') AS timestamp, toString(app_id) AS app_id, toString(event_name) AS event_name, user_id, properties
+SELECT toDateTime(timestamp, 'UTC') AS timestamp, CAST(app_id, 'String') AS app_id, CAST(event_name, 'String') AS event_name, user_id, properties
 FROM {database}.events;
 
 CREATE OR REPLACE VIEW {database}.analytics_events {on_cluster} AS
 SELECT
     event_id,
-    toString(event_name) AS event_type,
+    CAST(event_name, 'String') AS event_type,
     nullIf(user_id, '') AS user_id,
     nullIf(session_id, '') AS session_id,
     nullIf(video_id, '') AS video_id,

@@ -1,0 +1,28 @@
+import type { StoreClient } from './client.ts';
+import { currentViewsSql } from './sql/current.ts';
+import { watchPercentageSql } from './sql/measures.ts';
+
+/**
+ * Views for people who write SQL, made anew at each start from the same text as the API's questions, so that both say
+ * the same at every moment.
+ *
+ * `current_views`: one row a view, exact now. `video_metrics`: seed 002's table, column for column, by the day in UTC;
+ * without bots, and 0 where no view's duration is known, since its column takes no NULL.
+ */
+export async function createShapes(client: StoreClient, gapLimitMs: number): Promise<void> {
+  const views = currentViewsSql({ apps: '1', views: '1', where: '1', gapLimitMs });
+  await client.command(`CREATE OR REPLACE VIEW current_views AS ${views}`);
+  await client.command(`
+CREATE OR REPLACE VIEW video_metrics AS
+SELECT
+  video_id,
+  toDate(started_at) AS date,
+  toUInt32(count()) AS views,
+  toUInt32(uniqCombined64If(viewer, viewer != '')) AS unique_viewers,
+  sum(watch_ms) / 1000 AS watch_time_seconds,
+  toFloat32(ifNull(avg(${watchPercentageSql('duration_ms')}), 0)) AS avg_watch_percentage,
+  toFloat32(countIf(completed) / count()) AS completion_rate
+FROM current_views
+WHERE NOT is_bot AND video_id != ''
+GROUP BY video_id, date`);
+}
