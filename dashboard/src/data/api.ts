@@ -1,0 +1,114 @@
+/** Reads the service's JSON. In: a path with its parameters. Out: the answer, or an ApiError that says what to do. */
+
+export type Param = string | number | null | undefined | readonly string[];
+
+export class ApiError extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly requestId: string | null;
+
+  constructor(message: string, status: number, code: string, requestId: string | null = null) {
+    super(message);
+    this.name = 'ApiError';
+    this.status = status;
+    this.code = code;
+    this.requestId = requestId;
+  }
+
+  /** What the reader can do about it, in one sentence. */
+  get advice(): string {
+    if (this.status === 0) return 'Check that the service is running and that this machine can reach it.';
+    if (this.status === 401) return 'This service asks for a key. Enter one with the scope “read”.';
+    if (this.status === 403) return 'The key in use may not see this. Use one with the right scope and app.';
+    if (this.status === 404) return 'The process that answers may not serve this role; ask one that runs “query”.';
+    if (this.status === 429) return 'Too many questions at once. It is asked again by itself.';
+    if (this.status === 400) return 'Remove a filter or shorten the range, then try again.';
+    return 'Try again; if it stays, the Pipeline page says which part is unwell.';
+  }
+}
+
+export interface Api {
+  /** Path and query of a request, in one spelling, so that equal questions have equal keys. */
+  read<T>(key: string, signal?: AbortSignal): Promise<T>;
+  cached<T>(key: string): T | undefined;
+  readonly credential: string | null;
+  setCredential(value: string | null): void;
+}
+
+/** Spells a request; empty parameters are left out. */
+export function requestKey(path: string, params: Record<string, Param> = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) {
+    if (value === null || value === undefined || value === '') continue;
+    if (typeof value === 'object') for (const item of value) search.append(name, item);
+    else search.append(name, String(value));
+  }
+  const text = search.toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
+const CREDENTIAL_KEY = 'sluice.credential';
+const CACHE_ENTRIES_MAX = 200;
+
+async function readProblem(response: Response): Promise<ApiError> {
+  let title = `The service answered ${response.status}`;
+  let code = 'http_error';
+  let requestId: string | null = null;
+  try {
+    const problem = (await response.json()) as Record<string, unknown>;
+    const detail = problem.detail ?? problem.title;
+    if (typeof detail === 'string') title = detail;
+    if (typeof problem.code === 'string') code = problem.code;
+    if (typeof problem.request_id === 'string') requestId = problem.request_id;
+  } catch {
+    // A proxy in between may answer with HTML; the status alone has to do.
+  }
+  return new ApiError(title, response.status, code, requestId);
+}
+
+/** @param storage where the credential is kept between visits; null keeps it for this page only. */
+export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
+  const cache = new Map<string, unknown>();
+  let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
+
+  async function ask(key: string, signal?: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (credential !== null) headers.authorization = `Bearer ${credential}`;
+    try {
+      return await fetcher(key, { headers, ...(signal === undefined ? {} : { signal }) });
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      throw new ApiError('The service did not answer.', 0, 'unreachable');
+    }
+  }
+
+  return {
+    async read<T>(key: string, signal?: AbortSignal): Promise<T> {
+      const response = await ask(key, signal);
+      // /health answers 503 with a body worth reading, so JSON that is not a problem counts as an answer.
+      const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
+      if (!response.ok && !(response.status === 503 && isJson)) throw await readProblem(response);
+      if (!isJson) throw new ApiError('The answer was not JSON.', 404, 'not_json');
+      const answer = (await response.json()) as T;
+      cache.delete(key);
+      cache.set(key, answer);
+      if (cache.size > CACHE_ENTRIES_MAX) {
+        for (const oldest of cache.keys()) {
+          cache.delete(oldest);
+          break;
+        }
+      }
+      return answer;
+    },
+    cached: <T>(key: string) => cache.get(key) as T | undefined,
+    get credential() {
+      return credential;
+    },
+    setCredential(value) {
+      credential = value;
+      cache.clear();
+      if (value === null) storage?.removeItem(CREDENTIAL_KEY);
+      else storage?.setItem(CREDENTIAL_KEY, value);
+    },
+  };
+}

@@ -1,0 +1,182 @@
+/** The answers of the API as the dashboard reads them. Times are ISO 8601 UTC; rates are 0..1. */
+
+export interface Realtime {
+  concurrent_viewers: number;
+  active_streams: number;
+  bandwidth_gbps: number;
+  events_per_second: number;
+  error_rate: number;
+}
+
+export interface RealtimePoint extends Realtime {
+  time: string;
+}
+
+export interface History {
+  points: RealtimePoint[];
+}
+
+export const METRICS = [
+  'viewers',
+  'views',
+  'watch_time_seconds',
+  'completion_rate',
+  'events',
+  'errors',
+  'users',
+  'sessions',
+  'page_views',
+  'impressions',
+  'reach',
+  'completions',
+] as const;
+export type Metric = (typeof METRICS)[number];
+
+export interface MetricPoint {
+  time: string;
+  value: number | null;
+}
+
+export interface MetricSeries {
+  group: Record<string, string>;
+  total: number | null;
+  points: MetricPoint[];
+}
+
+export interface MetricAnswer {
+  metric: string;
+  from: string;
+  to: string;
+  interval: string | null;
+  timezone: string;
+  series: MetricSeries[];
+  truncated?: boolean;
+}
+
+export interface Quartiles {
+  q25: number;
+  q50: number;
+  q75: number;
+  q100: number;
+}
+
+export interface VideoMetrics {
+  views: number;
+  unique_viewers: number;
+  watch_time_seconds: number;
+  avg_watch_percentage: number | null;
+  completion_rate: number;
+  engagement_score: number;
+  title: string | null;
+  duration_ms: number | null;
+  quartiles: Quartiles | null;
+}
+
+export interface Video {
+  video_id: string;
+  title: string | null;
+  duration_seconds: number | null;
+  series: string | null;
+  tags: string[] | null;
+}
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+export interface App {
+  app_id: string;
+  name: string | null;
+}
+
+export interface AnalyticsEvent {
+  event_id: string;
+  event_name: string;
+  app_id: string;
+  timestamp: string;
+  received_at?: string;
+  user_id?: string | null;
+  anonymous_id?: string | null;
+  session_id?: string | null;
+  video_id?: string | null;
+  view_id?: string | null;
+  properties?: Record<string, unknown>;
+  context?: Record<string, unknown>;
+}
+
+export interface LedgerCounts {
+  received: number;
+  stored: number;
+  duplicate: number;
+  filtered: number;
+  quarantined: number;
+  in_flight: number;
+  unaccounted: number;
+}
+
+export interface LedgerMinute extends LedgerCounts {
+  minute: string;
+  app_id: string;
+}
+
+export interface Ledger {
+  totals: LedgerCounts;
+  data: LedgerMinute[];
+}
+
+export interface DeadLetterGroup {
+  reason: string;
+  count: number;
+  first_seen: string;
+  last_seen: string;
+}
+
+export interface DeadLetter {
+  id: string;
+  reason: string;
+  detail: string | null;
+  source: { topic?: string; partition?: number; offset?: number; index?: number; path?: string } | null;
+  received_at: string;
+  app_id: string | null;
+  event_id: string | null;
+  payload: unknown;
+}
+
+export interface PipelineStep {
+  name: string;
+  events: number;
+  seconds_per_million: number;
+  drops: Record<string, number>;
+}
+
+export interface LogPartition {
+  partition: number;
+  end_offset: number;
+  committed: number;
+  lag_records: number;
+  lag_ms: number;
+}
+
+export interface Pipeline {
+  version: string;
+  started_at: string;
+  roles: string[];
+  log: { kind: string; partitions: LogPartition[]; bytes: number };
+  steps: PipelineStep[];
+  rates: { ingest_eps: number; insert_eps: number };
+  freshness_ms: { p50: number | null; p95: number | null };
+  store: { kind: string; version: string; state: string; rows: number; bytes: number };
+  buckets: { dirty: number; refreshed_at: string | null };
+}
+
+export interface HealthPart {
+  name: string;
+  state: string;
+  reason?: string | null;
+}
+
+export interface Health {
+  status: string;
+  parts: HealthPart[];
+}
