@@ -20,7 +20,8 @@ export class ApiError extends Error {
     if (this.status === 0) return 'Check that the service is running and that this machine can reach it.';
     if (this.status === 401) return 'This service asks for a key. Enter one with the scope “read”.';
     if (this.status === 403) return 'The key in use may not see this. Use one with the right scope and app.';
-    if (this.status === 404) return 'The process that answers may not serve this role; ask one that runs “query”.';
+    if (this.status === 404)
+      return 'The process that answers may not serve this role; ask one that runs “query”.';
     if (this.status === 429) return 'Too many questions at once. It is asked again by itself.';
     if (this.status === 400) return 'Remove a filter or shorten the range, then try again.';
     return 'Try again; if it stays, the Pipeline page says which part is unwell.';

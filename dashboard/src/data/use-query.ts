@@ -1,7 +1,7 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError } from './api.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
+import { ApiError } from './api.ts';
 
 export interface Query<T> {
   /** The latest answer; while another question is under way, the answer to the one before. */
