@@ -51,7 +51,10 @@ export function startLagReport(house: House): { stop(): void } {
     metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   }
-  const timer = setInterval(() => void report().catch(() => {}), LAG_EVERY_MS);
+  // A look that fails is made up for by the next.
+  const look = () => void report().catch(() => {});
+  look();
+  const timer = setInterval(look, LAG_EVERY_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }
