@@ -39,22 +39,14 @@ export async function estimateInFlight({ config, log, metrics }: House): Promise
   return Math.round(records * (Number.isFinite(perRecord) ? perRecord : 1));
 }
 
-const LAG_EVERY_MS = 5_000;
-
-/** Tells Prometheus now and then how far behind the pipeline is. */
-export function startLagReport(house: House): { stop(): void } {
+/** Tells Prometheus, whenever it looks, how far behind the pipeline is. */
+export function reportLag(house: House): void {
   const { config, log, metrics, facts } = house;
-  async function report(): Promise<void> {
+  metrics.watchLag(async () => {
     const lag = await log.topic(config.topic).lag(config.groupId);
     for (const { partition, records } of lag)
       metrics.consumerLag.set({ topic: config.topic, partition: String(partition) }, records);
     metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
-  }
-  // A look that fails is made up for by the next.
-  const look = () => void report().catch(() => {});
-  look();
-  const timer = setInterval(look, LAG_EVERY_MS);
-  timer.unref();
-  return { stop: () => clearInterval(timer) };
+  });
 }

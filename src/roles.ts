@@ -9,7 +9,7 @@ import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
-import { estimateInFlight, readPipelineFacts, startLagReport } from './pipeline-report.ts';
+import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
@@ -144,8 +144,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
-  const report = startLagReport(house);
-  closers.add('lag report', async () => report.stop());
+  reportLag(house);
   gate.serving();
 }
 

@@ -89,6 +89,7 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
 
 /** Product §5: watched share weighs 0.7, completion 0.3; without a known duration completion alone. */
 function engagementScore(percentage: number | null, completionRate: number): number {
-  // In hundredths, so that round shares give round scores.
-  return percentage === null ? 10 * completionRate : (7 * percentage + 300 * completionRate) / 100;
+  const score = percentage === null ? 10 * completionRate : 0.07 * percentage + 3 * completionRate;
+  // Binary fractions would show as 6.499999999999999.
+  return Math.round(score * 1e9) / 1e9;
 }

@@ -30,7 +30,12 @@ export function createMetrics(options: { processDefaults: boolean }) {
 /** The names of seeds 001 and 002, kept to the letter. */
 function createSeedMetrics(registry: Registry) {
   const registers = [registry];
+  let lookAtLag = async () => {};
   return {
+    /** Sets `consumerLag`, whenever somebody looks. */
+    watchLag(look: () => Promise<void>) {
+      lookAtLag = look;
+    },
     /** Records read from the log, not events (seed 001: messages). */
     eventsConsumed: createTally(registry, 'analytics_events_consumed_total', 'Records read from the log'),
     batchFlushSeconds: new Histogram({
@@ -71,6 +76,7 @@ function createSeedMetrics(registry: Registry) {
       help: 'Records of the log not yet committed, by partition; its owner reports it',
       labelNames: ['topic', 'partition'],
       registers,
+      collect: () => lookAtLag(),
     }),
   };
 }
