@@ -1,4 +1,5 @@
 import type { StoreClient } from './client.ts';
+import { quoted } from './sql/quoted.ts';
 
 /**
  * The raw table and what surrounds its writing: inserts under a lease, marks, read-back of coordinates, look-ups of ids
@@ -54,7 +55,6 @@ export const SESSION_GAP_MS = 30 * 60_000;
 const AT_PLACES =
   'log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}';
 
-const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 /** Long lists of literals need room in the parser. */
 const LONG = {
   max_query_size: 64 * 1024 * 1024,

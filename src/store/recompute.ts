@@ -5,6 +5,7 @@ import {
   STALE_DAYS_SQL,
   viewDaysSql,
 } from './engagement.ts';
+import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
 
 /**
@@ -73,8 +74,6 @@ GROUP BY app_id, bucket
 HAVING max(lease_until) >= max(as_of) AND max(lease_until) < now64(3)
 ORDER BY bucket, app_id
 LIMIT ${BUCKETS_MAX}`;
-
-const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
 /** Literals only: a call in each tuple would cost the server more than the rows do. */
 function bucketTuples(buckets: readonly DirtyBucket[]): string {

@@ -19,6 +19,7 @@ import { flushCompileCache } from 'node:module';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isatty } from 'node:tty';
+import { quoted } from '../sql/quoted.ts';
 import { openLibc, runEngine } from './ffi.ts';
 import { confineProcess } from './landlock.ts';
 import type { ChildFailure, ChildMessage, ChildOptions, Confinement, ParentMessage } from './protocol.ts';
@@ -142,16 +143,12 @@ function confine(): Confinement {
   });
 }
 
-function quote(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-}
-
 function engineArguments(): string[] {
   const ports = ["getServerPort('http_port')", ...(options.tcp ? ["getServerPort('tcp_port')"] : [])];
   const boot = [
     'SYSTEM START LISTEN HTTP;',
     ...(options.tcp ? ['SYSTEM START LISTEN TCP;'] : []),
-    `SELECT ${ports.join(', ')} INTO OUTFILE ${quote(portFile)} TRUNCATE FORMAT TSV;`,
+    `SELECT ${ports.join(', ')} INTO OUTFILE ${quoted(portFile)} TRUNCATE FORMAT TSV;`,
   ];
   writeFileSync(bootFile, `${boot.join('\n')}\n`, { mode: 0o600 });
   return [
