@@ -16,6 +16,7 @@ const HELP = `Usage: npm run bench -- [options]
   --only a,b     of: single, 100, 1000, profile, baseline, queries
   --rate N       events/s of "queries" (default: half of what "100" reached, else 50,000)
   --sustain N    instead of all these: N seconds at 100,000 events/s in batches of 100 (or at --rate)
+  --profile      with --sustain: a CPU profile too, which itself costs a few percent
 `;
 
 const SUSTAINED_RATE = 100_000;
@@ -105,6 +106,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rate: { type: 'string' },
     sustain: { type: 'string' },
+    profile: { type: 'boolean', default: false },
     help: { type: 'boolean' },
   },
 });
@@ -123,6 +125,7 @@ if (values.help || unknown.length > 0 || !(Number(values.seconds) > 0) || rate =
     connections: 16,
     rate: rate ?? SUSTAINED_RATE,
     seconds: Number(values.sustain),
+    profile: values.profile,
   };
   const outcomes = values.sustain
     ? [await runOne(sustained)]

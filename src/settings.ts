@@ -289,15 +289,15 @@ export const settings = {
     15,
     1,
     1440,
-    'Event ids are kept in memory this long; older ones are looked up in ClickHouse.',
+    'Event ids are kept in memory this long; of older ones a filter is kept, and ClickHouse is asked where it is not sure.',
   ),
   dedupeEntriesMax: number(
     'ANALYTICS_DEDUPE_ENTRIES_MAX',
     'ids',
-    8_388_608,
+    4_194_304,
     1024,
     2 ** 31,
-    'Most ids in memory per partition (about 24 bytes each).',
+    'Most ids in memory per partition (about 24 bytes each, and up to 32 for the filters of older ones).',
   ),
   sessionActorsMax: number(
     'ANALYTICS_SESSION_ACTORS_MAX',

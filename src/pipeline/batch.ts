@@ -2,7 +2,7 @@ import { eventLimits } from '../event/event.ts';
 import { formatUuid } from '../event/kernel/uuid.ts';
 import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
-import { CLOCK_MARGIN_MS, type DedupeWindow } from './dedupe-window.ts';
+import type { DedupeWindow } from './dedupe-window.ts';
 import { createTally, type Tally } from './ledger.ts';
 
 /**
@@ -45,7 +45,7 @@ export interface DeadEvent {
   readonly raw: Uint8Array;
 }
 
-/** An event whose id may have been received before the window: ClickHouse has to be asked. */
+/** An event whose id may have been received before: ClickHouse has to be asked. */
 export interface LateRow {
   readonly span: Span;
   readonly index: number;
@@ -212,10 +212,9 @@ export class Batch {
         skip[index] = 1;
         continue;
       }
-      if (verdict === 'new') {
+      if (verdict === 'new' || verdict === 'unsure') {
         stored.count(apps[row]!);
-        if (created < dedupe.start + CLOCK_MARGIN_MS || created > receivedAt + CLOCK_MARGIN_MS)
-          this.late.push({ span, index });
+        if (verdict === 'unsure') this.late.push({ span, index });
         continue;
       }
       const fate = verdict === 'duplicate' ? 'duplicate' : 'quarantined';

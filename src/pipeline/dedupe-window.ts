@@ -1,9 +1,12 @@
+import { IdFilter } from './id-filter.ts';
+
 /**
- * The ids received lately, exactly, in bounded memory.
+ * The ids received lately, in bounded memory: the latest exactly, those before by filters.
  *
  * Two generations of open addressing: the newer takes ids, the older is only asked, and when the newer is full or old
- * enough the older is forgotten. `start` is the time of receipt after which every id is in memory; for an event that
- * may have been received before it, the caller asks ClickHouse.
+ * enough the older is forgotten, but for a filter of its ids, which takes a tenth of the memory. `start` is the time of
+ * receipt after which every id is known exactly, `filteredFrom` the one after which a filter knows it. What an event
+ * may have been received before, or what a filter claims to know, only ClickHouse can tell: `unsure`.
  *
  * Two things are never forgotten by a turn: ids whose events are not stored yet (`settle`), since ClickHouse cannot be
  * asked for them, and ids of events from clocks that run ahead, until the window has passed the time they claim.
@@ -11,13 +14,15 @@
  * A slot holds 64 bits of (app, event_id) and 32 bits of the payload, so a false duplicate needs a collision of 96 bits.
  */
 
-export type Verdict = 'new' | 'duplicate' | 'collision';
+export type Verdict = 'new' | 'duplicate' | 'collision' | 'unsure';
 
 /** A client's clock may run ahead by this much before its events are treated as late ones. */
 export const CLOCK_MARGIN_MS = 5_000;
 
 const SLOT_WORDS = 3;
 const FIRST_SLOTS = 1 << 10;
+/** A late id asks each filter of its time. */
+const PAST_MAX = 64;
 /** A table doubles as a whole, and that takes time: many small ones do it one after the other. */
 const SHARDS = 64;
 
@@ -67,6 +72,9 @@ class Table {
 
 class Generation {
   readonly startedAt: number;
+  /** The latest receipt, epoch ms. */
+  latest = 0;
+  readonly filter = new IdFilter();
   readonly #tables = Array.from({ length: SHARDS }, () => new Table());
   count = 0;
 
@@ -76,6 +84,7 @@ class Generation {
 
   add(low: number, high: number, payload: number): void {
     this.#tables[high >>> 26]!.add(low, high, payload);
+    this.filter.add(low, high);
     this.count++;
   }
 
@@ -85,6 +94,11 @@ class Generation {
     const at = table.find(low, high);
     const { words } = table;
     return words[at] === 0 && words[at + 1] === 0 ? null : words[at + 2]!;
+  }
+
+  /** The same for a key that is most likely not there: the filter lies in faster memory than the tables. */
+  find(low: number, high: number): number | null {
+    return this.filter.mayHave(low, high) ? this.get(low, high) : null;
   }
 }
 
@@ -96,6 +110,16 @@ export interface DedupeWindowOptions {
    * the memory larger.
    */
   readonly entriesMax: number;
+  /** Of the filters of what is no longer kept exactly. */
+  readonly filterBytesMax: number;
+}
+
+/** Ids received between the two moments, epoch ms. */
+interface Past {
+  readonly filter: IdFilter;
+  readonly bytes: number;
+  readonly from: number;
+  readonly until: number;
 }
 
 /** An event that claims to be of a time after its receipt. */
@@ -110,6 +134,8 @@ export class DedupeWindow {
   readonly #options: DedupeWindowOptions;
   #newer: Generation;
   #older: Generation | null = null;
+  /** Oldest first. */
+  readonly #past: Past[] = [];
   #added = 0;
   /** `#added` when the older generation was closed. */
   #olderEnd = 0;
@@ -127,6 +153,11 @@ export class DedupeWindow {
     return (this.#older ?? this.#newer).startedAt;
   }
 
+  /** Epoch ms of receipt after which every id is in memory or in a filter. */
+  get filteredFrom(): number {
+    return this.#past[0]?.from ?? this.start;
+  }
+
   get size(): number {
     return this.#newer.count + (this.#older?.count ?? 0);
   }
@@ -141,7 +172,10 @@ export class DedupeWindow {
     this.#settled = added;
   }
 
-  /** Looks the id up and remembers it when it is new. `created`: epoch ms at which the event says it was made. */
+  /**
+   * Looks the id up and remembers it when it is new. `created`: epoch ms at which the event says it was made; NaN when
+   * it is new by construction.
+   */
   check(
     appHash: number,
     id: Uint32Array,
@@ -159,15 +193,26 @@ export class DedupeWindow {
     // Two zero words mean an empty slot.
     const key = low === 0 && high === 0 ? 1 : low;
     const payload = (payloadLow ^ payloadHigh) >>> 0;
-    const known = this.#newer.get(key, high) ?? this.#older?.get(key, high) ?? null;
+    const known = this.#newer.get(key, high) ?? this.#older?.find(key, high) ?? null;
     if (known !== null) return known === payload ? 'duplicate' : 'collision';
     this.#turnIfDue(receivedAt);
     this.#newer.add(key, high, payload);
+    if (receivedAt > this.#newer.latest) this.#newer.latest = receivedAt;
     this.#added++;
     // An event_id may be sent again until the claimed time is long over. Beyond the bound some are forgotten early.
-    if (created > receivedAt + CLOCK_MARGIN_MS && this.#ahead.length < this.#options.entriesMax / 8)
-      this.#ahead.push({ low: key, high, payload, created });
-    return 'new';
+    if (created > receivedAt + CLOCK_MARGIN_MS) {
+      if (this.#ahead.length < this.#options.entriesMax / 8)
+        this.#ahead.push({ low: key, high, payload, created });
+      return 'unsure';
+    }
+    return this.#mayBeStored(key, high, created - CLOCK_MARGIN_MS) ? 'unsure' : 'new';
+  }
+
+  /** Whether an id that is not in memory may have been received at `earliest` or later. */
+  #mayBeStored(low: number, high: number, earliest: number): boolean {
+    if (!(earliest < this.start)) return false;
+    if (earliest < this.filteredFrom) return true;
+    return this.#past.some(({ filter, until }) => until > earliest && filter.mayHave(low, high));
   }
 
   #turnIfDue(receivedAt: number): void {
@@ -175,11 +220,20 @@ export class DedupeWindow {
     const full = this.#newer.count >= entriesMax / 2;
     const old = receivedAt - this.#newer.startedAt >= windowMs / 2;
     if ((!full && !old) || this.#olderEnd > this.#settled) return;
+    if (this.#older) this.#keepFilter(this.#older, this.#newer.startedAt);
     this.#older = this.#newer;
     this.#olderEnd = this.#added;
-    this.#newer = new Generation(receivedAt);
+    // Records do not lie in the order of receipt to the millisecond: the older may hold later ones than this.
+    this.#newer = new Generation(Math.max(receivedAt, this.#older.latest + 1));
     this.#ahead = this.#ahead.filter(({ created }) => created + CLOCK_MARGIN_MS >= this.start);
     for (const { low, high, payload } of this.#ahead) this.#newer.add(low, high, payload);
+  }
+
+  #keepFilter({ filter, startedAt }: Generation, until: number): void {
+    this.#past.push({ filter, bytes: filter.bytes, from: startedAt, until });
+    let bytes = this.#past.reduce((sum, past) => sum + past.bytes, 0);
+    while (this.#past.length > PAST_MAX || bytes > this.#options.filterBytesMax)
+      bytes -= this.#past.shift()!.bytes;
   }
 }
 

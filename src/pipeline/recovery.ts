@@ -18,6 +18,8 @@ export interface PartitionState extends BatchContext {
 
 /** At a start the window is filled from ClickHouse up to this many ids; older ones are looked up when needed. */
 const IDS_LOADED_MAX = 500_000;
+/** Of the filters, beside the 24 of what is kept exactly: they know sixteen ids for each of those. */
+const FILTER_BYTES_PER_ENTRY = 32;
 const SESSION_TURN_MS = 2 * 60 * 60_000;
 
 export async function openPartitionState(
@@ -53,9 +55,11 @@ async function loadWindow(partition: number, deps: PipelineDependencies): Promis
   const ids = await store.recentIds(partition, since, most);
   // Where the limit cut, ids of that very millisecond may be missing.
   const oldest = ids.length < most ? since : ids[ids.length - 1]!.received_at + 1;
+  const { dedupeWindowMs: windowMs, dedupeEntriesMax: entriesMax } = limits;
   const dedupe = new DedupeWindow(
-    { windowMs: limits.dedupeWindowMs, entriesMax: limits.dedupeEntriesMax },
-    oldest + CLOCK_MARGIN_MS,
+    { windowMs, entriesMax, filterBytesMax: entriesMax * FILTER_BYTES_PER_ENTRY },
+    // Before the first event of all there is nothing that memory would have to know.
+    (await store.isEmpty()) ? -Infinity : oldest + CLOCK_MARGIN_MS,
   );
   const words = new Uint32Array(4);
   const appHashes = new Map<string, number>();

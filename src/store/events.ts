@@ -171,6 +171,11 @@ export class EventStore {
     );
   }
 
+  /** True as long as no event was ever stored, or all are deleted. */
+  async isEmpty(): Promise<boolean> {
+    return (await this.#client.select('SELECT 1 FROM events LIMIT 1')).length === 0;
+  }
+
   /** Sessions that the pipeline assigned and that have events from `since` on. */
   async recentSessions(since: number): Promise<StoredSession[]> {
     return await this.#sessions(`timestamp >= fromUnixTimestamp64Milli(toInt64(${since}), 'UTC')`);

@@ -24,7 +24,7 @@ export interface Road {
 /** One partition. What it remembers of ids and sessions goes back for a year, so nothing has to be looked up. */
 export function createRoad(partition = 0): Road {
   const builder: BlockBuilder = openReferenceKernel().createBlockBuilder();
-  const dedupe = new DedupeWindow({ windowMs: 10 * YEAR_MS, entriesMax: 1_000_000 }, 0);
+  const dedupe = new DedupeWindow({ windowMs: 10 * YEAR_MS, entriesMax: 1_000_000, filterBytesMax: 0 }, 0);
   const sessions = new SessionMemory(0, { turnMs: 10 * YEAR_MS, actorsMax: 1_000_000 });
   const steps = createSteps(sessions);
   let offset = 0;

@@ -14,14 +14,16 @@ interface Look {
   readonly created?: number;
 }
 
-function check(window: DedupeWindow, { app, id, payload = 1, at = 0, created = at }: Look): Verdict {
+/** Without `created`: the event was made as late as a clock may say without running ahead, so not received before. */
+function check(window: DedupeWindow, look: Look): Verdict {
+  const { app, id, payload = 1, at = 0, created = at + CLOCK_MARGIN_MS } = look;
   // Not at the start of the array, as rows of a block are not.
   const words = Uint32Array.from([9, 9, 9, 9, ...id]);
   return window.check(app, words, 4, payload, 0, at, created);
 }
 
-function createWindow(entriesMax = 1_000_000, start = 0): DedupeWindow {
-  return new DedupeWindow({ windowMs: WINDOW_MS, entriesMax }, start);
+function createWindow(entriesMax = 1_000_000, start = 0, filterBytesMax = 0): DedupeWindow {
+  return new DedupeWindow({ windowMs: WINDOW_MS, entriesMax, filterBytesMax }, start);
 }
 
 /** Everything remembered so far is stored. */
@@ -70,11 +72,63 @@ test('half a window later the newer generation becomes the older, and that is fo
   check(window, { app: 1, id: id(4), at: 1_010 });
   assert.equal(window.start, 510);
   assert.equal(check(window, { app: 1, id: id(2), at: 1_010 }), 'duplicate');
+  assert.equal(check(window, { app: 1, id: id(1), at: 1_010, created: 10 }), 'unsure', 'forgotten');
+});
+
+const MANY = 16 * 2 ** 20;
+
+test('of what is forgotten a filter stays, so that only what it may hold has to be looked up', () => {
+  const window = createWindow(2_000, 0, MANY);
+  const id = (n: number) => [n, 0, n, 0] as const;
+  const created = (n: number) => n + CLOCK_MARGIN_MS;
+  for (let n = 1; n <= 10_000; n++) {
+    check(window, { app: 1, id: id(n), at: n });
+    store(window);
+  }
+  assert.ok(window.start > 8_000, 'most are forgotten');
+  assert.equal(window.filteredFrom, 0);
+  const at = 10_000;
+  let unsure = 0;
+  for (let n = 1; n <= 7_000; n += 7) {
+    assert.equal(check(window, { app: 1, id: id(n), at, created: created(n) }), 'unsure', `it had ${n}`);
+    if (check(window, { app: 1, id: id(n + 20_000), at, created: created(n) }) === 'unsure') unsure++;
+    store(window);
+  }
+  assert.ok(unsure < 50, `${unsure} of 1,000 that it never had`);
+});
+
+test('beyond its bytes the oldest filters go, and what is older than the rest has to be looked up', () => {
+  const window = createWindow(2, 0, 400_000);
+  for (let n = 1; n <= 100; n++) {
+    check(window, { app: 1, id: [n, 0, n, 0], at: n * 10_000 });
+    store(window);
+  }
+  const at = 1_000_000;
+  // Not stored: from here on nothing turns.
+  check(window, { app: 1, id: [101, 0, 0, 0], at });
+  assert.ok(window.filteredFrom > 900_000 && window.filteredFrom < window.start, `${window.filteredFrom}`);
+  const look = { app: 1, id: [1_000, 0, 0, 0] as const, at };
   assert.equal(
-    check(window, { app: 1, id: id(1), at: 1_010 }),
-    'new',
-    'forgotten: ClickHouse has to be asked',
+    check(window, { ...look, created: window.filteredFrom + CLOCK_MARGIN_MS - 1 }),
+    'unsure',
+    'nobody knows',
   );
+  assert.equal(
+    check(window, { ...look, app: 2, created: window.filteredFrom + CLOCK_MARGIN_MS }),
+    'new',
+    'the filters know',
+  );
+});
+
+test('what was received before the last of its generation, but after that, is not taken for later', () => {
+  const window = createWindow(2, 0, MANY);
+  check(window, { app: 1, id: [1, 0, 0, 0], at: 100 });
+  store(window);
+  check(window, { app: 1, id: [2, 0, 0, 0], at: 90 });
+  store(window);
+  check(window, { app: 1, id: [3, 0, 0, 0], at: 91 });
+  store(window);
+  assert.ok(window.start > 100, 'the first lies before it');
 });
 
 test('a full generation turns too, so that memory stays within its bound', () => {
@@ -103,7 +157,7 @@ test('ids that are not stored yet are never forgotten, however full or old', () 
 test('an id from a clock that runs ahead stays until the time that its event claims is over', () => {
   const window = createWindow();
   const ahead = { app: 1, id: [1, 1, 1, 1] as const, created: 60_000 };
-  assert.equal(check(window, { ...ahead, at: 10 }), 'new');
+  assert.equal(check(window, { ...ahead, at: 10 }), 'unsure', 'nobody knows when it was first received');
   let at = 10;
   let seen = 0;
   for (let n = 2; at <= 60_000 + CLOCK_MARGIN_MS; n++, at += 300) {
@@ -122,7 +176,7 @@ test('an id from a clock that runs ahead stays until the time that its event cla
   assert.ok(window.size <= 4, 'and no longer');
 });
 
-test('against a Map: what lies behind `start` may be forgotten, nothing else is, and nothing is made up', () => {
+test('against a Map: what is forgotten is unsure, never new; nothing is made up', () => {
   const look = fc.record({
     app: fc.nat({ max: 1 }),
     n: fc.nat({ max: 30 }),
@@ -133,21 +187,24 @@ test('against a Map: what lies behind `start` may be forgotten, nothing else is,
   const property = fc.property(
     fc.array(look, { maxLength: 200 }),
     fc.integer({ min: 2, max: 40 }),
-    (looks, entries) => {
-      const window = createWindow(entries);
-      const known = new Map<string, { payload: number; at: number; order: number }>();
+    fc.constantFrom(0, 300_000, MANY),
+    (looks, entries, filterBytesMax) => {
+      const window = createWindow(entries, 0, filterBytesMax);
+      const known = new Map<string, { payload: number; at: number; created: number; order: number }>();
       let at = 0;
       let [order, settled] = [0, 0];
       for (const { app, n, payload, later, stored } of looks) {
         at += later;
         const key = `${app} ${n}`;
-        const verdict = check(window, { app, id: [n, 0, 5, n], payload, at });
         const before = known.get(key);
-        if (verdict === 'new') {
+        const created = before?.created ?? at + CLOCK_MARGIN_MS;
+        const verdict = check(window, { app, id: [n, 0, 5, n], payload, at, created });
+        if (verdict === 'new' || verdict === 'unsure') {
+          if (before) assert.equal(verdict, 'unsure', 'it was there');
           if (before)
             assert.ok(before.at < window.start || before.at <= at - WINDOW_MS / 2, 'forgot too early');
           if (before) assert.ok(before.order <= settled, 'forgot what is not stored');
-          known.set(key, { payload, at, order: ++order });
+          known.set(key, { payload, at, created, order: ++order });
         } else {
           assert.ok(before, 'never seen');
           assert.equal(verdict, before.payload === payload ? 'duplicate' : 'collision');

@@ -103,7 +103,7 @@ export function createWindow(
   options: { windowMs?: number; entriesMax?: number; start?: number } = {},
 ): DedupeWindow {
   const { windowMs = 900_000, entriesMax = 100_000, start = NOON - 900_000 } = options;
-  return new DedupeWindow({ windowMs, entriesMax }, start);
+  return new DedupeWindow({ windowMs, entriesMax, filterBytesMax: 0 }, start);
 }
 
 export function createBuilder(kernel: Kernel = referenceKernel): BlockBuilder {
