@@ -19,7 +19,7 @@ import {
   type Operation,
 } from '../src/query/openapi.ts';
 import { queryRoutes } from '../src/query/query.ts';
-import type { Setting } from '../src/setting.ts';
+import type { Setting } from '../src/settings/setting.ts';
 import { settings } from '../src/settings.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { columnTexts, kindTexts } from './docs-texts.ts';

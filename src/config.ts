@@ -1,5 +1,6 @@
-import type { Setting } from './setting.ts';
-import { type Role, type Settings, settings } from './settings.ts';
+import type { Role } from './settings/process.ts';
+import type { Setting } from './settings/setting.ts';
+import { type Settings, settings } from './settings.ts';
 
 /** Reads the environment, once, and reports all faults together. Nothing else reads process.env. */
 

@@ -13,7 +13,7 @@ import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-repor
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
-import type { Role } from './settings.ts';
+import type { Role } from './settings/process.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then

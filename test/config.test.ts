@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConfigError, isLoopback, readConfig, settingsMarkdown } from '../src/config.ts';
-import type { NumberSetting, Setting } from '../src/setting.ts';
+import type { NumberSetting, Setting } from '../src/settings/setting.ts';
 import { settings } from '../src/settings.ts';
 
 const all = Object.entries<Setting>(settings);

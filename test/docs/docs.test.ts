@@ -14,7 +14,7 @@ import {
   refreshDoc,
 } from '../../scripts/write-docs.ts';
 import { readConfig } from '../../src/config.ts';
-import type { Setting } from '../../src/setting.ts';
+import type { Setting } from '../../src/settings/setting.ts';
 import { settings } from '../../src/settings.ts';
 import { readAnchors, readLinks } from './docs.ts';
 

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   event: [],
   log: [],
   telemetry: [],
+  settings: [],
   http: ['telemetry'],
   access: ['http'],
   store: ['event', 'telemetry'],

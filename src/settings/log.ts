@@ -1,0 +1,59 @@
+import { list, number, type Setting, text } from './setting.ts';
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+/** The log, local or Kafka. */
+export const logSettings = {
+  kafkaBrokers: list(
+    'ANALYTICS_KAFKA_BROKERS',
+    'Kafka or Redpanda brokers, host:port. Empty: the local log.',
+  ),
+  topic: text(['ANALYTICS_KAFKA_TOPIC', 'KAFKA_TOPIC'], 'analytics.v1', 'Topic of the events.'),
+  clientId: text('ANALYTICS_KAFKA_CLIENT_ID', 'sluice', 'Client id at the brokers.'),
+  groupId: text(
+    ['ANALYTICS_KAFKA_GROUP_ID', 'KAFKA_GROUP_ID'],
+    'sluice-pipeline',
+    "The pipeline's consumer group.",
+  ),
+  logPartitions: number(
+    'ANALYTICS_LOG_PARTITIONS',
+    'partitions',
+    1,
+    1,
+    256,
+    'Partitions of the local log. May grow, not shrink.',
+  ),
+  logSegmentBytes: number(
+    'ANALYTICS_LOG_SEGMENT_BYTES',
+    'bytes',
+    64 * MiB,
+    MiB,
+    GiB,
+    'Size of a segment file.',
+  ),
+  logRetentionDays: number(
+    'ANALYTICS_LOG_RETENTION_DAYS',
+    'days',
+    7,
+    1,
+    3650,
+    'Records are kept this long after they were processed.',
+  ),
+  logRetentionBytes: number(
+    'ANALYTICS_LOG_RETENTION_BYTES',
+    'bytes',
+    20 * GiB,
+    64 * MiB,
+    1e15,
+    'Size of a partition; the oldest processed segments go first.',
+  ),
+  minFreeBytes: number(
+    'ANALYTICS_MIN_FREE_BYTES',
+    'bytes',
+    256 * MiB,
+    0,
+    1e15,
+    'With less free disk, ingest answers 503, so that ClickHouse keeps air.',
+  ),
+} as const satisfies Record<string, Setting>;
