@@ -23,6 +23,12 @@ export interface PipelineSnapshot {
   readonly failure: string | null;
 }
 
+/** What is refused is refused where a record is taken apart; an id that collides is found by the dedupe, and counted here too. */
+const DROPPED_BY: Readonly<Record<string, string>> = {
+  duplicate: 'dedupe',
+  quarantined: 'parse',
+  filtered: 'bots',
+};
 const FRESHNESS_KEPT = 512;
 const RATE_WINDOW_MS = 10_000;
 
@@ -70,7 +76,7 @@ export class PipelineFacts implements PipelineObserver {
   dropped(reason: string, count: number): void {
     if (count === 0) return;
     this.#drops[reason] = (this.#drops[reason] ?? 0) + count;
-    this.#metrics.pipeline.dropped.inc({ step: 'dedupe', reason }, count);
+    this.#metrics.pipeline.dropped.inc({ step: DROPPED_BY[reason] ?? reason, reason }, count);
     this.#metrics.pipeline.ledger.add(reason, count);
   }
 
