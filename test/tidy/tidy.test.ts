@@ -21,11 +21,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   settings: [],
   http: ['telemetry'],
   access: ['http'],
+  cache: [],
   store: ['event', 'telemetry'],
   catalog: ['telemetry'],
   ingest: ['event', 'log', 'http', 'access', 'telemetry'],
   pipeline: ['event', 'log', 'store', 'telemetry'],
-  query: ['event', 'store', 'catalog', 'http', 'access', 'telemetry'],
+  query: ['event', 'store', 'catalog', 'cache', 'http', 'access', 'telemetry'],
   live: ['event', 'store', 'http', 'access', 'telemetry'],
   demo: [],
 };
