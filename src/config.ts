@@ -14,6 +14,8 @@ type Value<S extends Setting> = S extends { kind: 'number' }
 
 export type Config = { readonly [Name in keyof Settings]: Value<Settings[Name]> } & {
   readonly roleSet: ReadonlySet<Role>;
+  /** ClickHouse by URL, one a shard; [] for the embedded one. */
+  readonly chUrls: readonly string[];
 };
 
 export class ConfigError extends Error {
@@ -36,11 +38,12 @@ export function readConfig(env: Environment): Config {
     const found = setting.env.find((key) => (env[key] ?? '') !== '');
     values[name] = found === undefined ? setting.default : readValue(setting, found, env[found]!, faults);
   }
-  const config = {
-    ...values,
-    ...aliases(env, values, faults),
-    roleSet: new Set(values.roles as Role[]),
-  } as Config;
+  const known = { ...values, ...aliases(env, values, faults) } as Config;
+  const config: Config = {
+    ...known,
+    roleSet: new Set(known.roles as Role[]),
+    chUrls: splitList(known.chUrl),
+  };
   checkTogether(config, env, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
@@ -67,10 +70,7 @@ function readValue(setting: Setting, key: string, value: string, faults: string[
         faults.push(`${key} is '${value}'; it takes ${setting.choices.filter(Boolean).join(', ')}.`);
       return value;
     case 'list': {
-      const items = value
-        .split(',')
-        .map((item) => item.trim())
-        .filter(Boolean);
+      const items = splitList(value);
       const wrong = items.filter((item) => setting.choices && !setting.choices.includes(item));
       if (wrong.length > 0)
         faults.push(`${key} has '${wrong.join("', '")}'; it takes ${setting.choices!.join(', ')}.`);
@@ -79,6 +79,13 @@ function readValue(setting: Setting, key: string, value: string, faults: string[
     case 'text':
       return value;
   }
+}
+
+function splitList(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 }
 
 /** Seeds 001 to 003 give ClickHouse as host and port. */
@@ -98,8 +105,7 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     faults.push(
       `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
     );
-  if (config.chUrl !== '' && !URL.canParse(config.chUrl))
-    faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
+  checkClickHouse(config, faults);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
@@ -110,6 +116,26 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     faults.push(
       `ANALYTICS_TIMESTAMP_AGE_MAX_DAYS (${config.timestampAgeMaxDays}) is above ANALYTICS_RETENTION_EVENTS_DAYS (${config.retentionEventsDays}): events would vanish at once.`,
     );
+}
+
+function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, faults: string[]): void {
+  const wrong =
+    chUrl === '' ? [] : chUrls.length === 0 ? [chUrl] : chUrls.filter((url) => !URL.canParse(url));
+  for (const url of wrong) faults.push(`ANALYTICS_CH_URL is '${url}', which is no URL.`);
+  if (new Set(chUrls).size < chUrls.length)
+    faults.push('ANALYTICS_CH_URL names a server twice; it takes one URL for each shard.');
+  if (chUrls.length > 1 && chCluster === '')
+    faults.push(
+      `ANALYTICS_CH_URL names ${chUrls.length} shards, and ANALYTICS_CH_CLUSTER no cluster: questions are asked through the cluster that the servers know them by.`,
+    );
+  if (chCluster !== '' && !/^[A-Za-z_][\w-]*$/.test(chCluster))
+    faults.push(`ANALYTICS_CH_CLUSTER is '${chCluster}'; it takes a plain name.`);
+  if (chCluster !== '' && chUrls.length === 0)
+    faults.push(
+      'ANALYTICS_CH_CLUSTER is set without ANALYTICS_CH_URL: the embedded ClickHouse is one server.',
+    );
+  if (chReplicated && chCluster === '')
+    faults.push('ANALYTICS_CH_REPLICATED needs ANALYTICS_CH_CLUSTER: replicas are found by it.');
 }
 
 /** Whether only this machine can connect. */

@@ -116,7 +116,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
   const pipeline = await startPipeline({
     log,
     kernel,
-    client: store.client,
+    shards: store.shards,
     topic: config.topic,
     deadLetterTopic: house.deadLetterTopic,
     group: config.groupId,

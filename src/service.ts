@@ -13,10 +13,8 @@ import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
-import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
-import { applyRetention } from './store/retention.ts';
-import { createShapes } from './store/shapes.ts';
+import { checkStore, migrateStore } from './tables.ts';
 import { createHealth } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -115,7 +113,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     url: http.url,
     metricsUrl: `http://${config.host}:${exporter.port}/metrics`,
     dataDir,
-    clickhouse: `${store.kind === 'embedded' ? 'embedded' : config.chUrl}, ${await store.version()}`,
+    clickhouse: `${store.kind === 'embedded' ? 'embedded' : config.chUrls.join(', ')}, ${await store.version()}`,
     open: config.adminKey === '' && isLoopback(config.host),
     store,
     async stop() {
@@ -156,7 +154,7 @@ async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Met
 async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
   const store = await forOperator(
     openStore({
-      url: config.chUrl,
+      urls: config.chUrls,
       username: config.chUser,
       password: config.chPassword,
       database: config.chDatabase,
@@ -167,7 +165,8 @@ async function openDatabase({ config, dataDir, logger, closers }: Foundation): P
   );
   closers.add('clickhouse', () => store.close());
   const automatic = config.chAutoCreate === '' && store.kind === 'embedded';
-  if (config.chAutoCreate === '1' || automatic) await migrateStore(config, store, logger);
+  if (config.chAutoCreate === '1' || automatic) await forOperator(migrateStore(config, store, logger));
+  else await forOperator(checkStore(config, store));
   return store;
 }
 
@@ -204,24 +203,6 @@ async function openLog(config: Config, dataDir: string, logger: Logger): Promise
     onError: (error) => logger.error({ err: error }, 'the log failed behind the scenes'),
     onTornTail: (torn) => logger.warn({ torn }, 'a crash had torn the last write to the log; it was cut off'),
   });
-}
-
-export async function migrateStore(config: Config, store: Store, logger: Logger): Promise<readonly string[]> {
-  const done = await migrate({
-    client: store.client,
-    log: logger,
-    settings: {
-      retention_events_days: config.retentionEventsDays,
-      retention_sessions_days: config.retentionSessionsDays,
-    },
-  });
-  const changed = await applyRetention(store.client, {
-    eventsDays: config.retentionEventsDays,
-    sessionsDays: config.retentionSessionsDays,
-  });
-  await createShapes(store.client, config.gapLimitMs);
-  if (changed.length > 0) logger.info({ tables: changed }, 'the retention of tables was changed');
-  return done;
 }
 
 /** What `/health` says. Only a log that takes nothing makes the whole down. */

@@ -2,8 +2,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Io } from '../cli.ts';
 import { readConfig } from '../config.ts';
-import { migrateStore } from '../service.ts';
 import { openStore } from '../store/open.ts';
+import { migrateStore } from '../tables.ts';
 import { createLogger } from '../telemetry/logger.ts';
 
 const HELP = `Usage: sluice migrate
@@ -21,7 +21,7 @@ export async function runMigrate(argv: string[], io: Io): Promise<number> {
   const config = readConfig(process.env);
   const logger = createLogger({ level: 'warn' });
   const store = await openStore({
-    url: config.chUrl,
+    urls: config.chUrls,
     username: config.chUser,
     password: config.chPassword,
     database: config.chDatabase,

@@ -1,5 +1,5 @@
 import type { Kernel } from '../event/kernel.ts';
-import type { Log, Membership } from '../log/log.ts';
+import type { Assignment, Log, Membership, Topic } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { EventStore } from '../store/events.ts';
 import { createRecompute } from '../store/recompute.ts';
@@ -16,7 +16,8 @@ import { sleep } from './sleep.ts';
 
 export interface PipelineOptions {
   readonly log: Log;
-  readonly client: StoreClient;
+  /** One unless ClickHouse is sharded: rows of partition p go to `shards[p % shards.length]`, and stay there. */
+  readonly shards: readonly StoreClient[];
   readonly kernel: Kernel;
   readonly topic: string;
   readonly deadLetterTopic: string;
@@ -42,37 +43,64 @@ export interface Pipeline {
 }
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { log, client, observer, group } = options;
+  const { log, shards, observer, group } = options;
   const topic = log.topic(options.topic);
   const deadLetters = log.topic(options.deadLetterTopic);
-  const store = new EventStore(client);
+  const stores = createStores(shards, topic);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
+  const recomputing = new Set<Promise<void>>();
   const memberships: Membership[] = [
-    await topic.join(group, (assignment) =>
-      consumePartition(assignment, { ...options, topic, deadLetters, store }),
-    ),
+    await topic.join(group, async (assignment) => {
+      const store = stores[assignment.partition % stores.length]!;
+      const recompute = recomputeWhileOwned(assignment, options);
+      recomputing.add(recompute);
+      await Promise.all([consumePartition(assignment, { ...options, topic, deadLetters, store }), recompute]);
+      recomputing.delete(recompute);
+    }),
     await deadLetters.join(`${group}-dead-letters`, (assignment) =>
       consumeDeadLetters(assignment, {
-        client,
+        // Few, and to be found in one place.
+        client: shards[0]!,
         failed,
         buried: (reason, count) => observer.buried(reason, count),
       }),
     ),
   ];
-  const ending = new AbortController();
-  const recomputing = recomputeForever(options, ending.signal);
   return {
     async stop() {
-      ending.abort();
-      await Promise.all([recomputing, ...memberships.map((membership) => membership.stop())]);
+      await Promise.all(memberships.map((membership) => membership.stop()));
+      // Of a partition whose consumer failed it goes on until the end.
+      await Promise.all(recomputing);
     },
   };
 }
 
-async function recomputeForever(options: PipelineOptions, signal: AbortSignal): Promise<void> {
-  const { client, observer } = options;
+/** Rejects when shards would stay empty. */
+function createStores(shards: readonly StoreClient[], topic: Topic): EventStore[] {
+  if (shards.length === 1) return [new EventStore(shards[0]!)];
+  if (topic.partitions < shards.length)
+    throw new Error(
+      `${topic.name} has ${topic.partitions} partitions for ${shards.length} shards of ClickHouse: some would stay empty. Give it at least as many (ANALYTICS_LOG_PARTITIONS, or the partitions of the Kafka topic).`,
+    );
+  return shards.map(
+    (client, index) => new EventStore(client, { index, shards, partitions: () => topic.partitions }),
+  );
+}
+
+/**
+ * Each shard is recomputed by whoever has its first partition, so that many processes do not do it many times. For a
+ * moment two may, which is harmless.
+ */
+async function recomputeWhileOwned(
+  { partition, signal }: Assignment,
+  options: PipelineOptions,
+): Promise<void> {
+  const { shards, observer } = options;
+  if (partition >= shards.length) return;
   const { everyMs, ...limits } = options.recompute;
-  const recompute = createRecompute({ store: client, ...limits });
+  const store = shards[partition]!;
+  const place = shards.length === 1 ? null : { index: partition, shards, database: store.database };
+  const recompute = createRecompute({ store, place, ...limits });
   while (!signal.aborted) {
     let more = false;
     try {

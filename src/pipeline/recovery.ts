@@ -38,8 +38,7 @@ export async function openPartitionState(
   const present: Present = await store.present(uncommitted);
   // They may have landed after the recompute that thought their mark was over.
   if (present.size > 0) await store.markStored(uncommitted);
-  // A block at the committed offset itself is going to be replaced.
-  await store.clearLedger({ ...uncommitted, from: committed.offset + 1 });
+  await store.clearLedger(uncommitted);
   const dedupe = await loadWindow(partition, deps);
   const since = now() - SESSION_TURN_MS;
   const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });

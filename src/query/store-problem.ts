@@ -26,7 +26,8 @@ export function asProblem(error: unknown): unknown {
     );
   }
   if (error.code === null || error.kind === 'unavailable') {
-    return new HttpProblem('store_unavailable', 'The database does not answer now; events are still taken.', {
+    const who = error.place === null ? 'The database' : `${error.place} of the database`;
+    return new HttpProblem('store_unavailable', `${who} does not answer now; events are still taken.`, {
       cause: error,
       retryAfterMs: RETRY_AFTER_MS,
     });

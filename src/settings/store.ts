@@ -1,4 +1,4 @@
-import { type ChoiceSetting, number, type Setting, secret, text } from './setting.ts';
+import { type ChoiceSetting, type FlagSetting, number, type Setting, secret, text } from './setting.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -10,8 +10,19 @@ export const storeSettings = {
   chUrl: text(
     'ANALYTICS_CH_URL',
     '',
-    'ClickHouse over HTTP. Empty: the embedded one. CLICKHOUSE_HOST and CLICKHOUSE_PORT are read too.',
+    'ClickHouse over HTTP; several, comma-separated, are one shard each. Empty: the embedded one. CLICKHOUSE_HOST and CLICKHOUSE_PORT are read too.',
   ),
+  chCluster: text(
+    'ANALYTICS_CH_CLUSTER',
+    '',
+    'Name that the servers know these shards by (`remote_servers`), in the same order. Needed for several URLs, and for replicas.',
+  ),
+  chReplicated: {
+    kind: 'flag',
+    env: ['ANALYTICS_CH_REPLICATED'],
+    default: false,
+    doc: 'Tables are made with Replicated engines, ON CLUSTER, on every replica of the cluster (needs Keeper).',
+  } satisfies FlagSetting,
   chDatabase: text(['ANALYTICS_CH_DATABASE', 'CLICKHOUSE_DATABASE'], 'analytics', 'Database.'),
   chUser: text(['ANALYTICS_CH_USER', 'CLICKHOUSE_USER'], 'default', 'User of a ClickHouse by URL.'),
   chPassword: secret(['ANALYTICS_CH_PASSWORD', 'CLICKHOUSE_PASSWORD'], 'Its password.'),

@@ -44,6 +44,10 @@ export interface StoreClientOptions {
   readonly readOnly?: boolean;
   /** Default 30,000. */
   readonly timeoutMs?: number;
+  /** With every request; those of the request itself win. */
+  readonly settings?: Settings;
+  /** The database's tables are spread over shards (store/shards.ts). Default false. */
+  readonly sharded?: boolean;
 }
 
 export type Settings = Readonly<Record<string, string | number | boolean>>;
@@ -72,6 +76,8 @@ export type LineFormat = 'JSONEachRow' | 'CSVWithNames' | 'TabSeparatedWithNames
 
 export interface StoreClient {
   readonly database: string;
+  /** True when its tables are spread over shards: a view may then lie on several, see sql/current.ts. */
+  readonly sharded: boolean;
   select<Row>(sql: string, params?: Params, options?: QueryOptions): Promise<Row[]>;
   /** For SQL without rows. */
   command(sql: string, params?: Params, options?: QueryOptions): Promise<void>;
@@ -134,6 +140,7 @@ export function createStoreClient(options: StoreClientOptions): StoreClient {
 
 class HttpStoreClient implements StoreClient {
   readonly database: string;
+  readonly sharded: boolean;
   readonly #options: StoreClientOptions;
   readonly #timeoutMs: number;
   #link: Link | null = null;
@@ -141,6 +148,7 @@ class HttpStoreClient implements StoreClient {
 
   constructor(options: StoreClientOptions) {
     this.database = options.database;
+    this.sharded = options.sharded ?? false;
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
   }
@@ -198,7 +206,11 @@ class HttpStoreClient implements StoreClient {
       query: `INSERT INTO ${table} (${columns.map(quoteName).join(', ')}) FORMAT Native`,
       wait_end_of_query: '1',
     });
-    for (const [name, value] of Object.entries({ ...options.settings, async_insert: 0 })) {
+    for (const [name, value] of Object.entries({
+      ...this.#options.settings,
+      ...options.settings,
+      async_insert: 0,
+    })) {
       parameters.append(name, String(value));
     }
     const timeoutMs = Math.max(1, options.timeoutMs - (performance.now() - startedAt));
@@ -294,6 +306,7 @@ class HttpStoreClient implements StoreClient {
       ...(readOnly
         ? { cancel_http_readonly_queries_on_client_close: 1 }
         : { max_execution_time: timeoutMs / 1000 }),
+      ...this.#options.settings,
       ...options.settings,
     };
   }

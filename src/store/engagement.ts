@@ -1,3 +1,4 @@
+import type { SplitSql } from './split-views.ts';
 import { viewHoursSql } from './sql/recompute.ts';
 
 /**
@@ -29,8 +30,8 @@ GROUP BY app_id, day
 HAVING max(source) > max(done)`;
 
 /** The days in which views with rows in these buckets begin, or began before. */
-export function viewDaysSql(buckets: string): string {
-  return `SELECT DISTINCT app_id, toUInt32(toDate(hour)) AS day FROM (${viewHoursSql(buckets)})`;
+export function viewDaysSql(buckets: string, split: SplitSql | null): string {
+  return `SELECT DISTINCT app_id, toUInt32(toDate(hour)) AS day FROM (${viewHoursSql(buckets, split)})`;
 }
 
 export interface EngagementDays {
@@ -60,7 +61,8 @@ export function createEngagementDays(everyMs: number): EngagementDays {
   };
 }
 
-export function engagementSql(days: string): string {
+export function engagementSql(days: string, split: SplitSql | null): string {
+  const counted = split?.counted(`(app_id, toDate(bucket)) IN (${days})`) ?? '1';
   return `
 INSERT INTO user_engagement_daily (app_id, date, user_id, events, page_views, errors, sessions, views, watch_time_seconds, completed_views, version)
 SELECT app_id, date, who, sum(e), sum(p), sum(x), sum(s), sum(v), sum(w), sum(c), now64(3)
@@ -74,7 +76,7 @@ FROM
   UNION ALL
   SELECT app_id, toDate(started_at) AS date, viewer AS who, 0, 0, 0, 0, count(), sum(watch_ms) / 1000, countIf(completed)
   FROM views FINAL
-  WHERE NOT is_bot AND viewer != '' AND (app_id, toDate(started_at)) IN (${days})
+  WHERE NOT is_bot AND viewer != '' AND (app_id, toDate(started_at)) IN (${days}) AND ${counted}
   GROUP BY app_id, date, who
   UNION ALL
   -- Who was there before takes part with nothing: a view that moved to another day leaves zero behind.

@@ -1,15 +1,35 @@
 import type { StoreClient } from './client.ts';
+import { useLayout } from './layout.ts';
 import { quoted } from './sql/quoted.ts';
 
 /**
  * The raw table and what surrounds its writing: inserts under a lease, marks, read-back of coordinates, look-ups of ids
  * and sessions. Times are epoch milliseconds, UUIDs are text, payload hashes are decimal text (UInt64).
+ *
+ * Of several shards it writes to one, and looks for what was stored before there too; in all of them only where the
+ * number of shards or partitions was another one within the retention (store/layout.ts).
  */
+
+/** Which of several shards it is. */
+export interface ShardHome {
+  readonly index: number;
+  readonly shards: readonly StoreClient[];
+  /** Partitions of the topic, now. */
+  readonly partitions: () => number;
+}
+
+/** So often a layout that is still in use is noted again. */
+const LAYOUT_EVERY_MS = 3_600_000;
 
 export interface StoredId {
   readonly app_id: string;
   readonly event_id: string;
   readonly payload_hash: string;
+}
+
+interface RecentId extends StoredId {
+  readonly received_at: number;
+  readonly timestamp: number;
 }
 
 export interface StoredSession {
@@ -64,9 +84,31 @@ const LONG = {
 
 export class EventStore {
   readonly #client: StoreClient;
+  readonly #home: ShardHome | null;
+  /** The layout as it was looked at last. */
+  #layout = { partitions: -1, at: -Infinity, changed: false };
 
-  constructor(client: StoreClient) {
+  constructor(client: StoreClient, home: ShardHome | null = null) {
     this.#client = client;
+    this.#home = home;
+  }
+
+  /** Where rows of its partitions may lie. Its own shard is the first. */
+  async #homes(): Promise<readonly StoreClient[]> {
+    if (this.#home === null) return [this.#client];
+    const { index, shards } = this.#home;
+    const partitions = this.#home.partitions();
+    const { at } = this.#layout;
+    if (partitions !== this.#layout.partitions || performance.now() - at > LAYOUT_EVERY_MS) {
+      const changed = await useLayout(this.#client, { shards: shards.length, partitions, shard: index });
+      this.#layout = { partitions, at: performance.now(), changed };
+    }
+    return this.#layout.changed ? [this.#client, ...shards.filter((_, i) => i !== index)] : [this.#client];
+  }
+
+  async #everywhere<T>(ask: (client: StoreClient) => Promise<T>): Promise<T[]> {
+    const homes = await this.#homes();
+    return await Promise.all(homes.map(ask));
   }
 
   /** The server's clock. Leases are ended by it, so they must be begun by it. */
@@ -107,20 +149,30 @@ export class EventStore {
 
   /** What is stored of these places: offset -> `<index> <event_id>` of each row. */
   async present(places: Places): Promise<Map<number, Set<string>>> {
-    const rows = await this.#client.select<{ offset: number; keys: string[] }>(
-      `SELECT log_offset AS offset, groupArray(concat(toString(log_index), ' ', toString(event_id))) AS keys
-       FROM events WHERE ${AT_PLACES} GROUP BY log_offset`,
-      { ...places },
+    const answers = await this.#everywhere((client) =>
+      client.select<{ offset: number; keys: string[] }>(
+        `SELECT log_offset AS offset, groupArray(concat(toString(log_index), ' ', toString(event_id))) AS keys
+         FROM events WHERE ${AT_PLACES} GROUP BY log_offset`,
+        { ...places },
+      ),
     );
-    return new Map(rows.map((row) => [row.offset, new Set(row.keys)]));
+    const found = new Map<number, Set<string>>();
+    for (const { offset, keys } of answers.flat()) {
+      const known = found.get(offset);
+      if (known) for (const key of keys) known.add(key);
+      else found.set(offset, new Set(keys));
+    }
+    return found;
   }
 
   /** Marks the buckets of what is stored of these places as touched just now. */
   async markStored(places: Places): Promise<void> {
-    await this.#client.command(
-      `INSERT INTO bucket_state (app_id, bucket, lease_until)
-       SELECT DISTINCT app_id, toStartOfFiveMinutes(timestamp), now64(3) FROM events WHERE ${AT_PLACES}`,
-      { ...places },
+    await this.#everywhere((client) =>
+      client.command(
+        `INSERT INTO bucket_state (app_id, bucket, lease_until)
+         SELECT DISTINCT app_id, toStartOfFiveMinutes(timestamp), now64(3) FROM events WHERE ${AT_PLACES}`,
+        { ...places },
+      ),
     );
   }
 
@@ -128,22 +180,25 @@ export class EventStore {
    * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
    * claim to be of a later time.
    */
-  async recentIds(
-    partition: number,
-    since: number,
-    limit: number,
-  ): Promise<(StoredId & { received_at: number; timestamp: number })[]> {
+  async recentIds(partition: number, since: number, limit: number): Promise<RecentId[]> {
     const from = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
     const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
     const source = (where: string) =>
       `SELECT * FROM events WHERE log_partition = {partition:UInt16} AND ${where}`;
-    return await this.#client.select(
-      `SELECT ${columns}
+    const answers = await this.#everywhere((client) =>
+      client.select<RecentId>(
+        `SELECT ${columns}
        FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
        ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
-      { partition, since, limit },
+        { partition, since, limit },
+      ),
     );
+    if (answers.length === 1) return answers[0]!;
+    return answers
+      .flat()
+      .sort((a, b) => b.received_at - a.received_at)
+      .slice(0, limit);
   }
 
   /** Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. */
@@ -163,17 +218,21 @@ export class EventStore {
   }
 
   async #findIds(app: string, ids: readonly string[], near: string): Promise<StoredId[]> {
-    return await this.#client.select(
-      `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
-       WHERE app_id = ${quoted(app)} ${near} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
-      {},
-      { settings: LONG },
+    const answers = await this.#everywhere((client) =>
+      client.select<StoredId>(
+        `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
+         WHERE app_id = ${quoted(app)} ${near} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
+        {},
+        { settings: LONG },
+      ),
     );
+    return answers.flat();
   }
 
   /** True as long as no event was ever stored, or all are deleted. */
   async isEmpty(): Promise<boolean> {
-    return (await this.#client.select('SELECT 1 FROM events LIMIT 1')).length === 0;
+    const answers = await this.#everywhere((client) => client.select('SELECT 1 FROM events LIMIT 1'));
+    return answers.every((rows) => rows.length === 0);
   }
 
   /** Sessions that the pipeline assigned and that have events from `since` on. */
@@ -197,13 +256,16 @@ export class EventStore {
   }
 
   async #sessions(where: string): Promise<StoredSession[]> {
-    return await this.#client.select(
-      `SELECT app_id, if(user_id != '', user_id, anonymous_id) AS actor, substring(session_id, 3) AS hash,
+    const answers = await this.#everywhere((client) =>
+      client.select<StoredSession>(
+        `SELECT app_id, if(user_id != '', user_id, anonymous_id) AS actor, substring(session_id, 3) AS hash,
          toUnixTimestamp64Milli(min(timestamp)) AS first, toUnixTimestamp64Milli(max(timestamp)) AS last
        FROM events WHERE session_assigned AND ${where} GROUP BY app_id, actor, session_id`,
-      {},
-      { settings: LONG },
+        {},
+        { settings: LONG },
+      ),
     );
+    return answers.flat();
   }
 
   /** Writing the same block again replaces it. */
@@ -222,22 +284,25 @@ export class EventStore {
   }
 
   /**
-   * Empties the blocks that begin within these places, for they will be read again, perhaps in other blocks: after a
-   * crash there is none, after a change of the group there are all.
+   * Empties the blocks that begin after the first of these places, for they will be read again, perhaps in other blocks:
+   * after a crash there is none, after a change of the group there are all. A block at the first place is going to be
+   * replaced, unless it lies on another shard.
    */
   async clearLedger(places: Places): Promise<void> {
-    await this.#client.command(
-      `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset)
-       SELECT log_partition, first_offset, next_offset FROM ledger_blocks FINAL
-       WHERE log_partition = {partition:UInt16} AND first_offset >= {from:UInt64} AND first_offset < {until:UInt64}
-         AND notEmpty(app_id)`,
-      { ...places },
+    await this.#everywhere((client) =>
+      client.command(
+        `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset)
+         SELECT log_partition, first_offset, next_offset FROM ledger_blocks FINAL
+         WHERE log_partition = {partition:UInt16} AND first_offset >= {from:UInt64} AND first_offset < {until:UInt64}
+           AND notEmpty(app_id)`,
+        { ...places, from: client === this.#client ? places.from + 1 : places.from },
+      ),
     );
   }
 
   /** Ends every insert of the partition that may still be running, and waits until none is. */
   async endInserts(partition: number): Promise<void> {
-    await this.#client.killQueries(insertIdPrefix(partition));
+    await this.#everywhere((client) => client.killQueries(insertIdPrefix(partition)));
   }
 }
 

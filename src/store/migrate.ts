@@ -83,6 +83,38 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
   return ran;
 }
 
+/**
+ * Makes sure that the database is what this version needs, for a service that is not to change it. Rejects with
+ * MigrationError when it is older or newer, with StoreError when it cannot be asked.
+ */
+export async function checkMigrated(client: StoreClient, folder = FOLDER): Promise<void> {
+  const migrations = readMigrations(folder);
+  const [ledger] = await client.select<{ there: number }>(
+    `SELECT count() AS there FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'`,
+    { database: client.database },
+    { database: 'system' },
+  );
+  const applied: ReadonlyMap<number, AppliedRow> = ledger!.there === 0 ? new Map() : await readLedger(client);
+  checkLedger(migrations, applied);
+  const missing = migrations.filter(
+    ({ version, statements }) => (applied.get(version)?.done ?? 0) < statements.length,
+  );
+  if (missing.length > 0)
+    throw new MigrationError(
+      `The database ${client.database} lacks ${missing.map(({ name }) => name).join(', ')}. Run \`sluice migrate\`, or set ANALYTICS_CH_AUTO_CREATE=1.`,
+    );
+}
+
+/** The views of the migrations, as statements for another database that has tables of the same names. */
+export function renderViews(database: string, cluster: Cluster): string[] {
+  const options = { client: { database }, cluster };
+  return readMigrations(FOLDER).flatMap(({ name, statements }) =>
+    statements
+      .filter((sql) => /^create\s+or\s+replace\s+view\b/i.test(sql))
+      .map((sql) => fillPlaceholders(sql, options, name)),
+  );
+}
+
 /** Reads and checks the files of a folder, sorted by number. Throws MigrationError. */
 export function readMigrations(folder: string): Migration[] {
   const migrations: Migration[] = [];
@@ -142,7 +174,11 @@ function checkRepeatable(sql: string, file: string): void {
   }
 }
 
-function fillPlaceholders(sql: string, options: MigrateOptions, file: string): string {
+type Filling = Pick<MigrateOptions, 'cluster' | 'settings'> & {
+  readonly client: Pick<StoreClient, 'database'>;
+};
+
+function fillPlaceholders(sql: string, options: Filling, file: string): string {
   const { cluster = null, settings = {} } = options;
   return sql.replaceAll(PLACEHOLDER, (placeholder: string, name: string, argument: string | undefined) => {
     if (name === 'database') return quoteName(options.client.database);
@@ -158,7 +194,7 @@ function fillPlaceholders(sql: string, options: MigrateOptions, file: string): s
   });
 }
 
-function onCluster({ cluster }: MigrateOptions): string {
+function onCluster({ cluster }: Filling): string {
   return cluster?.onCluster ? `ON CLUSTER ${quoteName(cluster.name)}` : '';
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { createStoreClient, type StoreClient, type StoreEndpoint, type StoreLog } from './client.ts';
 import { superviseClickHouse } from './embedded/supervisor.ts';
+import { openRemote } from './remote.ts';
 
 /**
  * ClickHouse, wherever it is: by URL, or as our own child. Nothing after this line knows the difference, but for two
@@ -8,7 +9,10 @@ import { superviseClickHouse } from './embedded/supervisor.ts';
  */
 export interface Store {
   readonly kind: 'embedded' | 'url';
+  /** For what reads everything, whichever shard it lies on. */
   readonly client: StoreClient;
+  /** Where rows are written: those of log partition p on `shards[p % shards.length]`. One unless there are several URLs. */
+  readonly shards: readonly StoreClient[];
   /** Where it is now; waits while it is being restarted. */
   endpoint(): Promise<StoreEndpoint>;
   /** Counts starts of the server by this process; constant for a remote one. */
@@ -21,8 +25,8 @@ export interface Store {
 }
 
 export interface StoreOptions {
-  /** '' for the embedded one. */
-  readonly url: string;
+  /** One a shard; [] for the embedded one. */
+  readonly urls: readonly string[];
   readonly username: string;
   readonly password: string;
   readonly database: string;
@@ -32,7 +36,7 @@ export interface StoreOptions {
 }
 
 export async function openStore(options: StoreOptions): Promise<Store> {
-  return options.url === '' ? await openEmbedded(options) : openByUrl(options);
+  return options.urls.length === 0 ? await openEmbedded(options) : await openRemote(options);
 }
 
 async function openEmbedded(options: StoreOptions): Promise<Store> {
@@ -51,6 +55,7 @@ async function openEmbedded(options: StoreOptions): Promise<Store> {
   return {
     kind: 'embedded',
     client,
+    shards: [client],
     endpoint,
     generation: () => server.state().generation,
     version: async () => (await server.ready()).version,
@@ -63,40 +68,6 @@ async function openEmbedded(options: StoreOptions): Promise<Store> {
       // The server drains its connections before it ends: ours must not be among them.
       await client.close();
       await server.close();
-    },
-  };
-}
-
-function openByUrl(options: StoreOptions): Store {
-  const { url, username, password, database, log } = options;
-  const endpoint = async () => ({ url, username, password });
-  const client = createStoreClient({ endpoint, database, log });
-  let state: { ok: boolean; reason: string | null } = { ok: true, reason: null };
-  const watching = setInterval(() => {
-    client.ping(3_000).then(
-      () => (state = { ok: true, reason: null }),
-      (error: Error) => (state = { ok: false, reason: error.message }),
-    );
-  }, 5_000);
-  watching.unref();
-  return {
-    kind: 'url',
-    client,
-    endpoint,
-    generation: () => 0,
-    async version() {
-      const [row] = await client.select<{ version: string }>(
-        'SELECT version() AS version',
-        {},
-        { database: 'default' },
-      );
-      return row!.version;
-    },
-    state: () => state,
-    pid: () => null,
-    async close() {
-      clearInterval(watching);
-      await client.close();
     },
   };
 }

@@ -5,6 +5,7 @@ import {
   STALE_DAYS_SQL,
   viewDaysSql,
 } from './engagement.ts';
+import { noteSplitViews, type RecomputeStore, type ShardPlace, SplitSql } from './split-views.ts';
 import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
 
@@ -16,20 +17,6 @@ import { recomputeSql } from './sql/recompute.ts';
  * what it wrote before, so a recompute that was cut off or ran twice leaves the same numbers.
  */
 
-/** What this needs of the store's client. */
-export interface RecomputeStore {
-  select<Row>(
-    sql: string,
-    params?: Record<string, never>,
-    options?: { settings: Record<string, number> },
-  ): Promise<Row[]>;
-  command(
-    sql: string,
-    params?: Record<string, never>,
-    options?: { settings: Record<string, number> },
-  ): Promise<void>;
-}
-
 export interface RecomputeOptions {
   readonly store: RecomputeStore;
   readonly gapLimitMs: number;
@@ -37,6 +24,8 @@ export interface RecomputeOptions {
   readonly rowsMax: number;
   /** A day's engagement is recomputed at most this often. */
   readonly engagementEveryMs: number;
+  /** Which of several shards `store` is; null when it is the only one. */
+  readonly place?: ShardPlace | null;
 }
 
 export interface RecomputeRound {
@@ -65,6 +54,7 @@ const LONG = {
   max_expanded_ast_elements: 1_000_000,
   max_partitions_per_insert_block: 0,
 };
+const OF_ALL_SHARDS = { distributed_product_mode: 'global' };
 
 /** Settled: the lease of the last mark has ended, so no announced row can still land. */
 const SETTLED_SQL = `
@@ -81,7 +71,9 @@ function bucketTuples(buckets: readonly DirtyBucket[]): string {
 }
 
 export function createRecompute(options: RecomputeOptions): Recompute {
-  const { store } = options;
+  const { store, place = null } = options;
+  const split = place === null ? null : new SplitSql(place);
+  const settings = place === null ? LONG : { ...LONG, ...OF_ALL_SHARDS };
   const days = createEngagementDays(options.engagementEveryMs);
   let staleDaysKnown = false;
 
@@ -90,11 +82,13 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     // Read before the rows are: what lands later makes the bucket dirty again.
     const asOf = await readClock(store);
     const buckets = bucketTuples(chosen);
-    const run = (sql: string) => store.command(sql, {}, { settings: LONG });
-    for (const statement of recomputeSql(buckets, options.gapLimitMs))
-      await run(statement(await readClock(store)));
+    const run = (sql: string) => store.command(sql, {}, { settings });
+    const { states, rest } = recomputeSql(buckets, options.gapLimitMs, split);
+    await run(states(await readClock(store)));
+    if (place !== null) await noteSplitViews(store, place, buckets, settings);
+    for (const statement of rest) await run(statement(await readClock(store)));
     // The day in which a view begins counts it, also for what happens after midnight.
-    const viewDays = await store.select<EngagementDay>(viewDaysSql(buckets), {}, { settings: LONG });
+    const viewDays = await store.select<EngagementDay>(viewDaysSql(buckets, split), {}, { settings });
     // Last: only now may queries trust the tables for these buckets.
     await run(
       `INSERT INTO bucket_state (app_id, bucket, as_of)
@@ -112,7 +106,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     if (due.length === 0) return;
     const tuples = due.map((d) => `(${quoted(d.app_id)}, toDate(${d.day}))`).join(', ');
     try {
-      await store.command(engagementSql(tuples), {}, { settings: LONG });
+      await store.command(engagementSql(tuples, split), {}, { settings });
     } catch (error) {
       for (const day of due) days.touch(day);
       throw error;

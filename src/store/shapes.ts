@@ -1,18 +1,44 @@
 import type { StoreClient } from './client.ts';
-import { currentViewsSql } from './sql/current.ts';
+import { currentViewsSql, VIEW_HASH } from './sql/current.ts';
 import { watchPercentageSql } from './sql/measures.ts';
+import { quoted } from './sql/quoted.ts';
 
 /**
  * Views for people who write SQL, made anew at each start from the same text as the API's questions, so that both say
  * the same at every moment.
  *
  * `current_views`: one row a view, exact now. `video_metrics`: seed 002's table, column for column, by the day in UTC;
- * without bots, and 0 where no view's duration is known, since its column takes no NULL.
+ * without bots, and 0 where no view's duration is known, since its column takes no NULL. `store_parts`: how large our
+ * tables are on this server.
  */
 export async function createShapes(client: StoreClient, gapLimitMs: number): Promise<void> {
-  const views = currentViewsSql({ apps: '1', views: '1', where: '1', gapLimitMs });
-  await client.command(`CREATE OR REPLACE VIEW current_views AS ${views}`);
-  await client.command(`
+  await createViewShapes((sql) => client.command(sql), gapLimitMs, null);
+  await client.command(
+    `CREATE OR REPLACE VIEW store_parts AS SELECT table, rows, bytes_on_disk FROM system.parts
+     WHERE active AND database = ${quoted(client.database)}`,
+  );
+}
+
+/** The same over the tables of all shards, in a database of its own. */
+export async function createShardedShapes(
+  client: StoreClient,
+  database: string,
+  gapLimitMs: number,
+): Promise<void> {
+  const split = `SELECT ${VIEW_HASH} FROM split_views`;
+  await createViewShapes((sql) => client.command(sql, {}, { database, settings: GLOBAL }), gapLimitMs, split);
+}
+
+const GLOBAL = { distributed_product_mode: 'global' };
+
+async function createViewShapes(
+  run: (sql: string) => Promise<void>,
+  gapLimitMs: number,
+  split: string | null,
+): Promise<void> {
+  const views = currentViewsSql({ apps: '1', views: '1', where: '1', gapLimitMs, split });
+  await run(`CREATE OR REPLACE VIEW current_views AS ${views}`);
+  await run(`
 CREATE OR REPLACE VIEW video_metrics AS
 SELECT
   video_id,

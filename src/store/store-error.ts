@@ -13,12 +13,19 @@ export class StoreError extends Error {
   /** ClickHouse's error code (159 for a timeout that this side noticed); null when there is none. */
   readonly code: number | null;
   readonly kind: StoreErrorKind;
+  /** Which of several servers it is about, as callers may know it; null when there is one, or nobody can tell. */
+  readonly place: string | null;
 
-  constructor(kind: StoreErrorKind, code: number | null, message: string, options?: ErrorOptions) {
+  constructor(kind: StoreErrorKind, code: number | null, message: string, options: StoreErrorOptions = {}) {
     super(message, options);
     this.kind = kind;
     this.code = code;
+    this.place = options.place ?? null;
   }
+}
+
+interface StoreErrorOptions extends ErrorOptions {
+  readonly place?: string;
 }
 
 export const TIMEOUT_EXCEEDED = 159;

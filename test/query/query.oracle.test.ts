@@ -14,6 +14,7 @@ import { createOracle, type Metric, metricNames, type Oracle, type Series } from
 import { createRandom, type Random } from '../oracle/random.ts';
 import { amount } from '../oracle/views.ts';
 import { type QueryService, startQueryService, type TestRow } from './service.ts';
+import { startShardedQueryService } from './sharded-service.ts';
 
 const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 6);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
@@ -245,13 +246,27 @@ async function replay(service: QueryService, seed: number): Promise<void> {
   }
 }
 
-test('the API agrees with the oracle at every moment', { timeout: 3_600_000 }, async (t) => {
-  const service = await startQueryService(t);
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+async function replayAll(service: QueryService, rounds: number): Promise<void> {
+  for (let seed = SEED; seed < SEED + rounds; seed++) {
     try {
       await replay(service, seed);
     } catch (error) {
       throw new Error(`ORACLE_SEED=${seed} ORACLE_ROUNDS=1: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+test('the API agrees with the oracle at every moment', { timeout: 3_600_000 }, async (t) => {
+  await replayAll(await startQueryService(t), ROUNDS);
+});
+
+test('so it does where rows lie on three shards, and some views on several', {
+  timeout: 3_600_000,
+}, async (t) => {
+  const service = await startShardedQueryService(t, 3);
+  await replayAll(service, Math.ceil(ROUNDS / 2));
+  const [split] = await service.store.select<{ views: number }>(
+    'SELECT uniqExact(view_id) AS views FROM split_views',
+  );
+  assert.ok(split!.views > 0, 'there were views on several shards');
 });

@@ -114,7 +114,7 @@ const EMPTY: Record<string, unknown> = {
   lease_until: '2100-01-01 00:00:00',
 };
 
-async function markRows(store: StoreClient, rows: readonly TestRow[]): Promise<void> {
+export async function markRows(store: StoreClient, rows: readonly TestRow[]): Promise<void> {
   const buckets = new Set(
     rows.map((row) => JSON.stringify([row.app_id ?? '', Math.floor(row.timestamp / 300_000) * 300])),
   );
@@ -128,8 +128,8 @@ async function markRows(store: StoreClient, rows: readonly TestRow[]): Promise<v
   );
 }
 
-async function insertRows(
-  { client, endpoint, database }: TestClickHouse,
+export async function insertRows(
+  { client, endpoint, database }: Pick<TestClickHouse, 'client' | 'endpoint' | 'database'>,
   rows: readonly TestRow[],
 ): Promise<void> {
   if (rows.length === 0) return;

@@ -1,9 +1,10 @@
 import type { StoreClient } from '../client.ts';
-import { bucketSecond, type TimeRange } from '../sql/range.ts';
+import { VIEW_HASH } from '../sql/current.ts';
+import { BUCKET_OF, bucketSecond, type TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 
 /** All that a question needs of the store. */
-export type StoreReader = Pick<StoreClient, 'select'>;
+export type StoreReader = Pick<StoreClient, 'select'> & Partial<Pick<StoreClient, 'sharded'>>;
 
 /** Which buckets may hold rows that the recomputed tables do not know yet. */
 export interface DirtyBuckets {
@@ -24,16 +25,54 @@ export async function readDirtyBuckets(
   range: TimeRange | null,
 ): Promise<DirtyBuckets> {
   const values = new SqlValues();
-  const within =
-    range === null
-      ? '1'
-      : `bucket >= ${values.second(bucketSecond(range.from))} AND bucket < ${values.second(Math.ceil(range.to / 1000))}`;
+  const within = range === null ? '1' : withinSql(range, values);
   const rows = await store.select<{ app_id: string; second: number }>(
     `SELECT app_id, toUnixTimestamp(bucket) AS second FROM bucket_state WHERE ${appsSql(values, apps)} AND ${within}
-     GROUP BY app_id, bucket HAVING max(lease_until) >= max(as_of)`,
+     GROUP BY app_id, bucket, shardNum() HAVING max(lease_until) >= max(as_of)`,
     values.params,
   );
   return { apps: rows.map((row) => row.app_id), buckets: rows.map((row) => row.second) };
+}
+
+/** Views that lie on several shards, by VIEW_HASH in decimals. */
+export type SplitViews = readonly string[];
+
+/**
+ * Reads which views lie on several shards, of those that have rows in the range or in a dirty bucket, which may move them
+ * there. To be read after the dirty buckets, by the same reasoning: one that became known later has a bucket among those.
+ */
+export async function readSplitViews(
+  store: StoreReader,
+  apps: readonly string[] | null,
+  range: TimeRange,
+  dirty: DirtyBuckets,
+): Promise<SplitViews> {
+  if (!store.sharded) return [];
+  const values = new SqlValues();
+  const keys = 'app_id, video_id, view_id';
+  const rows = await store.select<{ hash: string }>(
+    `SELECT DISTINCT toString(${VIEW_HASH}) AS hash FROM split_views
+     WHERE ${appsSql(values, apps)} AND (${withinSql(range, values)} OR (${keys}) IN (
+       SELECT ${keys} FROM events WHERE view_id != '' AND (app_id, ${BUCKET_OF}) IN (${dirtyListSql(dirty, values)})))`,
+    values.params,
+  );
+  return rows.map((row) => row.hash);
+}
+
+/** A parameter takes 128 KiB. */
+const HASHES_PER_VALUE = 5_000;
+
+/** The list as a SELECT, to stand after IN; null when it is empty. */
+export function splitListSql(split: SplitViews, values: SqlValues): string | null {
+  if (split.length === 0) return null;
+  const lists: string[] = [];
+  for (let from = 0; from < split.length; from += HASHES_PER_VALUE)
+    lists.push(values.add('Array(UInt64)', split.slice(from, from + HASHES_PER_VALUE).map(BigInt)));
+  return `SELECT arrayJoin(arrayConcat(${lists.join(', ')}))`;
+}
+
+function withinSql(range: TimeRange, values: SqlValues): string {
+  return `bucket >= ${values.second(bucketSecond(range.from))} AND bucket < ${values.second(Math.ceil(range.to / 1000))}`;
 }
 
 /** The list as a SELECT of `app_id, bucket`, to stand after IN. */

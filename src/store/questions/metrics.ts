@@ -3,7 +3,7 @@ import { type Dimension, type Metric, measureOf } from '../sql/metric-measures.t
 import { eventStatesSql, type StatesQuestion, viewStatesSql } from '../sql/metric-states.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
-import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import { dirtyListSql, readDirtyBuckets, readSplitViews, type StoreReader, splitListSql } from './buckets.ts';
 
 export interface MetricsQuestion {
   readonly metric: Metric;
@@ -55,8 +55,10 @@ export async function askMetrics(store: StoreReader, question: MetricsQuestion):
   const ofViews = measure.of === 'views';
   // A late event of any bucket may move the beginning of a view into the range or out of it.
   const dirty = await readDirtyBuckets(store, question.apps, ofViews ? null : question.range);
+  const splitViews = ofViews ? await readSplitViews(store, question.apps, question.range, dirty) : [];
   const values = new SqlValues();
-  const states: StatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
+  const split = splitListSql(splitViews, values);
+  const states: StatesQuestion = { ...question, dirty: dirtyListSql(dirty, values), split };
   const source = ofViews ? viewStatesSql(measure, states, values) : eventStatesSql(measure, states, values);
   const groups = question.groupBy.map((_, i) => `g${i + 1}`);
   const rows = await store.select<Row>(

@@ -17,12 +17,11 @@ export async function askStoreFacts(store: StoreReader): Promise<StoreFacts> {
 SELECT version() AS version, rows, bytes, dirty, if(refreshed = 0, NULL, refreshed) AS refreshed_ms
 FROM
 (
-  SELECT sumIf(rows, table = 'events') AS rows, sum(bytes_on_disk) AS bytes
-  FROM system.parts WHERE active AND database = currentDatabase()
+  SELECT sumIf(rows, table = 'events') AS rows, sum(bytes_on_disk) AS bytes FROM store_parts
 ) AS parts,
 (
   SELECT countIf(lease >= clean) AS dirty, max(toUnixTimestamp64Milli(clean)) AS refreshed
-  FROM (SELECT max(lease_until) AS lease, max(as_of) AS clean FROM bucket_state GROUP BY app_id, bucket)
+  FROM (SELECT max(lease_until) AS lease, max(as_of) AS clean FROM bucket_state GROUP BY app_id, bucket, shardNum())
 ) AS buckets`);
   return facts!;
 }

@@ -2,7 +2,7 @@ import { currentViewsSql } from '../sql/current.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
-import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import { dirtyListSql, readDirtyBuckets, readSplitViews, type StoreReader, splitListSql } from './buckets.ts';
 
 export interface VideoQuestion {
   readonly videoId: string;
@@ -54,6 +54,7 @@ const QUARTILES = [25, 50, 75, 99.5];
 export async function askVideo(store: StoreReader, question: VideoQuestion): Promise<VideoAnswer> {
   const { apps, range } = question;
   const dirty = await readDirtyBuckets(store, apps, null);
+  const split = await readSplitViews(store, apps, range, dirty);
   const values = new SqlValues();
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
   const views = currentViewsSql({
@@ -63,6 +64,7 @@ export async function askVideo(store: StoreReader, question: VideoQuestion): Pro
     gapLimitMs: question.gapLimitMs,
     dimensions: ['is_bot'],
     dirty: dirtyListSql(dirty, values),
+    split: splitListSql(split, values),
   });
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
   const distinct = question.exact ? 'uniqExactIf' : 'uniqCombined64If';

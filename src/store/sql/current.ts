@@ -12,10 +12,16 @@ import {
  * A bucket is dirty while rows may have landed in it since its last recompute (see migrations/0001_events.sql).
  */
 
-/** `(app_id, bucket)` of every dirty bucket; `scope` is a condition on app_id, or '1'. */
+/**
+ * `(app_id, bucket)` of every dirty bucket; `scope` is a condition on app_id, or '1'. A bucket is dirty when it is so on
+ * any shard, by that shard's own marks (`shardNum()` is 0 where there are no shards).
+ */
 export function dirtyBucketsSql(scope: string): string {
-  return `SELECT app_id, bucket FROM bucket_state WHERE ${scope} GROUP BY app_id, bucket HAVING max(lease_until) >= max(as_of)`;
+  return `SELECT app_id, bucket FROM bucket_state WHERE ${scope} GROUP BY app_id, bucket, shardNum() HAVING max(lease_until) >= max(as_of)`;
 }
+
+/** What names a view in the list of those that lie on several shards. */
+export const VIEW_HASH = 'cityHash64(toString(app_id), video_id, view_id)';
 
 const bucketOf = 'toStartOfFiveMinutes(timestamp)';
 const viewKey = '(app_id, video_id, view_id)';
@@ -35,24 +41,38 @@ export interface ViewScope {
    * bucket_state for itself: a recompute that ends between two of these reads makes the answer wrong.
    */
   readonly dirty?: string;
+  /**
+   * SELECT of VIEW_HASH of the views that lie on several shards (store/split-views.ts), read after `dirty`; null when
+   * there is none. Default null.
+   */
+  readonly split?: string | null;
 }
 
 /** Views in scope (`viewColumns`), exact at this moment, as a SELECT. */
 export function currentViewsSql(scope: ViewScope): string {
-  const { dimensions = VIEW_DIMENSIONS, gapLimitMs } = scope;
+  const { dimensions = VIEW_DIMENSIONS, gapLimitMs, split = null } = scope;
   const dirty = scope.dirty ?? dirtyBucketsSql(scope.apps);
-  const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${scope.apps} AND ${scope.views}`;
+  const inScope = `${scope.apps} AND ${scope.views}`;
+  const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${inScope}`;
   const touched = `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND ${open}`;
+  // A view on several shards is folded from all of its raw rows: states of parts do not add up.
+  const isSplit = split === null ? '0' : `${VIEW_HASH} IN (${split})`;
+  const whole = `${isSplit} AND ${viewKey} IN (${touched})`;
+  const raw =
+    split === null
+      ? open
+      : `((${open}) OR (${inScope} AND ${whole} AND (app_id, ${bucketOf}) IN (
+    SELECT app_id, bucket FROM split_views WHERE ${inScope} AND ${whole})))`;
   const states = `(
-    ${bucketStatesSql('events', open, gapLimitMs, dimensions)}
+    ${bucketStatesSql('events', raw, gapLimitMs, dimensions)}
     UNION ALL
     SELECT ${viewBucketColumns(dimensions).join(', ')} FROM view_buckets FINAL
-    WHERE ${scope.apps} AND ${scope.views} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
+    WHERE ${inScope} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})${split === null ? '' : ` AND NOT ${isSplit}`}
   )`;
   const columns = viewColumns(dimensions).join(', ');
   return `
 SELECT ${columns} FROM views FINAL
-WHERE ${scope.apps} AND ${scope.views} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})
+WHERE ${inScope} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})${split === null ? '' : ` AND (NOT ${isSplit} OR shardNum() = 1)`}
 UNION ALL
 SELECT ${columns} FROM (${foldViewsSql(states, gapLimitMs, dimensions)})
 WHERE ${scope.where}`;

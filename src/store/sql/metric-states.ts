@@ -22,6 +22,8 @@ export interface StatesQuestion {
   readonly gapLimitMs: number;
   /** SELECT of the dirty buckets, `app_id, bucket`. */
   readonly dirty: string;
+  /** As of ViewScope. */
+  readonly split: string | null;
 }
 
 const BUCKET_SECONDS = BUCKET_MS / 1000;
@@ -100,6 +102,7 @@ export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, va
   const views = currentViewsSql({
     apps: appsSql(values, question.apps),
     dirty: question.dirty,
+    split: question.split,
     ...viewFilterSql(question, values),
     gapLimitMs: question.gapLimitMs,
     dimensions: neededDimensions(question, foreign.length > 0),
