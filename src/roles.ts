@@ -117,7 +117,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     log,
     kernel,
     client: store.client,
-    topic: config.topic,
+    sources: config.sources,
     deadLetterTopic: house.deadLetterTopic,
     group: config.groupId,
     defaultApp: config.defaultApp,
@@ -135,6 +135,8 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
       dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
       dedupeEntriesMax: config.dedupeEntriesMax,
       sessionActorsMax: config.sessionActorsMax,
+      timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
+      timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
     },
     recompute: {
       everyMs: config.recomputeEveryMs,

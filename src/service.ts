@@ -190,11 +190,16 @@ async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buf
   return { tls: { cert: await readFile(config.tlsCertFile), key: await readFile(config.tlsKeyFile) } };
 }
 
+/** Every topic of events: what ingest writes to, and what the pipeline reads. */
+function topicNames(config: Config): Set<string> {
+  return new Set([config.topic, ...config.sources.map(({ topic }) => topic)]);
+}
+
 async function openLog(config: Config, dataDir: string, logger: Logger): Promise<Log> {
   return await openLocalLog({
     dir: join(dataDir, 'log'),
     topics: [
-      { name: config.topic, partitions: config.logPartitions },
+      ...Array.from(topicNames(config), (name) => ({ name, partitions: config.logPartitions })),
       { name: DEAD_LETTER_TOPIC, partitions: 1 },
     ],
     segmentBytes: config.logSegmentBytes,

@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
+import { sourceKey } from '../store/questions/realtime.ts';
 import { RealtimeHistory } from './history.ts';
 import { createRowReader, type PublishedBatch } from './published.ts';
 import { type LiveRows, RealtimeState } from './realtime.ts';
@@ -60,7 +61,7 @@ export interface Live {
   close(): Promise<void>;
 }
 
-const NO_OFFSETS: ReadonlyMap<number, number> = new Map();
+const NO_OFFSETS: ReadonlyMap<string, number> = new Map();
 
 /** Resolves when the state is what it was before the restart. Start to publish after that, not before. */
 export async function openLive(options: LiveOptions): Promise<Live> {
@@ -97,7 +98,7 @@ export async function openLive(options: LiveOptions): Promise<Live> {
 
   return {
     publish(batch) {
-      const rows = readRows(batch, lastOffsets.get(batch.partition) ?? -1);
+      const rows = readRows(batch, lastOffsets.get(sourceKey(batch.source)) ?? -1);
       state?.apply(rows);
       sockets.sendEvents(rows, batch.builder);
     },

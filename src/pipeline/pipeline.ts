@@ -7,6 +7,7 @@ import type { Batch } from './batch.ts';
 import { consumePartition, type PipelineLimits, type PipelineObserver } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
 import { sleep } from './sleep.ts';
+import type { TopicSource } from './sources.ts';
 
 /**
  * The pipeline role: every partition that this process is given, the dead letters, and the recompute of what is counted.
@@ -18,7 +19,7 @@ export interface PipelineOptions {
   readonly log: Log;
   readonly client: StoreClient;
   readonly kernel: Kernel;
-  readonly topic: string;
+  readonly sources: readonly TopicSource[];
   readonly deadLetterTopic: string;
   readonly group: string;
   readonly limits: PipelineLimits;
@@ -43,14 +44,20 @@ export interface Pipeline {
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { log, client, observer, group } = options;
-  const topic = log.topic(options.topic);
   const deadLetters = log.topic(options.deadLetterTopic);
   const store = new EventStore(client);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
-  const memberships: Membership[] = [
-    await topic.join(group, (assignment) =>
-      consumePartition(assignment, { ...options, topic, deadLetters, store }),
-    ),
+  const memberships: Membership[] = [];
+  for (const source of options.sources) {
+    const topic = log.topic(source.topic);
+    const defaultApp = source.app ?? options.defaultApp;
+    memberships.push(
+      await topic.join(group, (assignment) =>
+        consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store }),
+      ),
+    );
+  }
+  memberships.push(
     await deadLetters.join(`${group}-dead-letters`, (assignment) =>
       consumeDeadLetters(assignment, {
         client,
@@ -58,7 +65,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
         buried: (reason, count) => observer.buried(reason, count),
       }),
     ),
-  ];
+  );
   const ending = new AbortController();
   const recomputing = recomputeForever(options, ending.signal);
   return {

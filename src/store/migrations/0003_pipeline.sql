@@ -2,6 +2,7 @@
 -- minute of receipt. A block starts where the last commit ended, so a block written again after a crash has the same key.
 CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
 (
+    log_topic LowCardinality(String),
     log_partition UInt16,
     first_offset UInt64,
     next_offset UInt64,
@@ -15,7 +16,7 @@ CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
     version DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
-ORDER BY (log_partition, first_offset)
+ORDER BY (log_topic, log_partition, first_offset)
 TTL toDateTime(version) + INTERVAL {retention_events_days} DAY;
 
 CREATE OR REPLACE VIEW {database}.ledger {on_cluster} AS
