@@ -32,6 +32,7 @@ import { readVersion } from './version.ts';
  */
 
 export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
+export const DERIVED_TOPIC = 'analytics.derived.v1';
 
 /** Of the time for a stop: the rest is for the parts behind the requests. */
 const REQUESTS_SHARE = 0.75;
@@ -88,6 +89,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     startedAt: now(),
     dataDir,
     deadLetterTopic: DEAD_LETTER_TOPIC,
+    derivedTopic: DERIVED_TOPIC,
     config,
     logger,
     metrics,
@@ -201,6 +203,7 @@ async function openLog(config: Config, dataDir: string, logger: Logger): Promise
     topics: [
       ...Array.from(topicNames(config), (name) => ({ name, partitions: config.logPartitions })),
       { name: DEAD_LETTER_TOPIC, partitions: 1 },
+      { name: DERIVED_TOPIC, partitions: 1 },
     ],
     segmentBytes: config.logSegmentBytes,
     retentionMs: config.logRetentionDays * 86_400_000,
