@@ -1,3 +1,4 @@
+import { readTopicSources, type TopicSource } from './pipeline/sources.ts';
 import type { Role } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
 import { type Settings, settings } from './settings.ts';
@@ -16,6 +17,8 @@ export type Config = { readonly [Name in keyof Settings]: Value<Settings[Name]> 
   readonly roleSet: ReadonlySet<Role>;
   /** ClickHouse by URL, one a shard; [] for the embedded one. */
   readonly chUrls: readonly string[];
+  /** What the pipeline reads. */
+  readonly sources: readonly TopicSource[];
 };
 
 export class ConfigError extends Error {
@@ -43,6 +46,7 @@ export function readConfig(env: Environment): Config {
     ...known,
     roleSet: new Set(known.roles as Role[]),
     chUrls: splitList(known.chUrl),
+    sources: readSources(values, faults),
   };
   checkTogether(config, env, faults);
   if (faults.length > 0) throw new ConfigError(faults);
@@ -97,6 +101,14 @@ function aliases(env: Environment, values: Record<string, unknown>, faults: stri
   return { chUrl: url };
 }
 
+function readSources(values: Record<string, unknown>, faults: string[]): readonly TopicSource[] {
+  const read = readTopicSources(values.topics as readonly string[], values.topic as string);
+  const name =
+    (values.topics as readonly string[]).length > 0 ? 'ANALYTICS_KAFKA_TOPICS' : 'ANALYTICS_KAFKA_TOPIC';
+  faults.push(...read.faults.map((fault) => `${name}: ${fault}`));
+  return read.sources;
+}
+
 function checkTogether(config: Config, env: Environment, faults: string[]): void {
   const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
     (key) => env[key],
@@ -110,6 +122,11 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
     faults.push('ANALYTICS_TLS_CERT_FILE and ANALYTICS_TLS_KEY_FILE go together.');
+  const both = config.roleSet.has('ingest') && config.roleSet.has('pipeline');
+  if (both && !config.sources.some(({ topic }) => topic === config.topic))
+    faults.push(
+      `ANALYTICS_KAFKA_TOPICS lacks ${config.topic}, which this process writes to: what comes in over HTTP would never be stored.`,
+    );
   if (config.roles.length === 0) faults.push('ANALYTICS_ROLES is empty; leave it out for all roles.');
   // A look-up of ids, sessions and views goes back as far as raw rows do.
   if (config.timestampAgeMaxDays > config.retentionEventsDays)

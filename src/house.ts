@@ -18,6 +18,7 @@ export interface Foundation {
   readonly startedAt: number;
   readonly dataDir: string;
   readonly deadLetterTopic: string;
+  readonly derivedTopic: string;
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics: Metrics;

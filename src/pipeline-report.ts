@@ -1,10 +1,19 @@
 import type { House } from './house.ts';
+import type { Lag } from './log/log.ts';
+
+/** How far the pipeline is, in every topic that it reads. */
+async function readLag({ config, log }: House): Promise<(Lag & { readonly topic: string })[]> {
+  const all = config.sources.map(async ({ topic }) => {
+    const lag = await log.topic(topic).lag(config.groupId);
+    return lag.map((one) => ({ ...one, topic }));
+  });
+  return (await Promise.all(all)).flat();
+}
 
 /** What only this process knows of the road from ingest to ClickHouse, for `GET /v1/pipeline`. */
 export async function readPipelineFacts(house: House) {
   const { config, log, facts, now } = house;
-  const topic = log.topic(config.topic);
-  const partitions = await topic.lag(config.groupId);
+  const partitions = await readLag(house);
   const { steps, insert_eps, freshness_ms } = facts.snapshot();
   return {
     version: house.version,
@@ -12,7 +21,8 @@ export async function readPipelineFacts(house: House) {
     roles: [...config.roleSet],
     log: {
       kind: log.kind,
-      partitions: partitions.map(({ partition, end, committed, records, oldestTimestamp }) => ({
+      partitions: partitions.map(({ topic, partition, end, committed, records, oldestTimestamp }) => ({
+        topic,
         partition,
         end_offset: end,
         committed,
@@ -32,8 +42,9 @@ export async function readPipelineFacts(house: House) {
  * Events taken and not yet committed. The log counts records, so this is the mean of what records held so far, and exact
  * when it is 0.
  */
-export async function estimateInFlight({ config, log, metrics }: House): Promise<number> {
-  const lag = await log.topic(config.topic).lag(config.groupId);
+export async function estimateInFlight(house: House): Promise<number> {
+  const { metrics } = house;
+  const lag = await readLag(house);
   const records = lag.reduce((sum, partition) => sum + partition.records, 0);
   const perRecord = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
   return Math.round(records * (Number.isFinite(perRecord) ? perRecord : 1));
@@ -41,11 +52,11 @@ export async function estimateInFlight({ config, log, metrics }: House): Promise
 
 /** Tells Prometheus, whenever it looks, how far behind the pipeline is. */
 export function reportLag(house: House): void {
-  const { config, log, metrics, facts } = house;
+  const { metrics, facts } = house;
   metrics.watchLag(async () => {
-    const lag = await log.topic(config.topic).lag(config.groupId);
-    for (const { partition, records } of lag)
-      metrics.consumerLag.set({ topic: config.topic, partition: String(partition) }, records);
+    const lag = await readLag(house);
+    for (const { topic, partition, records } of lag)
+      metrics.consumerLag.set({ topic, partition: String(partition) }, records);
     metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });

@@ -3,6 +3,7 @@ import { createRateLimiter } from './access/rate-limit.ts';
 import { openCatalog } from './catalog/catalog.ts';
 import type { Config } from './config.ts';
 import { serveDashboard } from './dashboard.ts';
+import { startDerived } from './derived/derived.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
@@ -104,10 +105,24 @@ async function openLiveRole(house: House): Promise<Live> {
     now: house.now,
   });
   closers.add('live', () => live.close());
+  await followDerived(house, live);
   http.addUpgrade('/ws', (...upgrade) => live.handleUpgrade(...upgrade));
   await http.app.register(live.plugin);
   gate.serving();
   return live;
+}
+
+/** Every socket hears of derived events, whichever process derives them. */
+async function followDerived({ log, logger, derivedTopic, closers }: House, live: Live): Promise<void> {
+  const ending = new AbortController();
+  const following = log
+    .topic(derivedTopic)
+    .tail((records) => live.publishDerived(records), ending.signal)
+    .catch((error: unknown) => logger.error({ err: error }, 'sockets hear of derived events no more'));
+  closers.add('derived events on sockets', async () => {
+    ending.abort();
+    await following;
+  });
 }
 
 async function openPipeline(house: House, live: Live | null): Promise<void> {
@@ -117,7 +132,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     log,
     kernel,
     shards: store.shards,
-    topic: config.topic,
+    sources: config.sources,
     deadLetterTopic: house.deadLetterTopic,
     group: config.groupId,
     defaultApp: config.defaultApp,
@@ -135,6 +150,8 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
       dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
       dedupeEntriesMax: config.dedupeEntriesMax,
       sessionActorsMax: config.sessionActorsMax,
+      timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
+      timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
     },
     recompute: {
       everyMs: config.recomputeEveryMs,
@@ -144,8 +161,34 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
+  await openDerived(house);
   reportLag(house);
   gate.serving();
+}
+
+/** What is derived from stored events, and those who are told of it. */
+async function openDerived(house: House): Promise<void> {
+  const { config, log, store, facts, metrics, now, closers } = house;
+  if (config.derivedAgeMaxHours === 0) return;
+  const derived = await startDerived({
+    log,
+    client: store.client,
+    topic: house.derivedTopic,
+    sources: config.sources.map(({ topic }) => topic),
+    group: config.groupId,
+    gapLimitMs: config.gapLimitMs,
+    limits: {
+      everyMs: config.derivedEveryMs,
+      silenceMs: config.derivedSilenceMs,
+      ageMaxMs: config.derivedAgeMaxHours * 3_600_000,
+    },
+    observer: {
+      failed: (stage, error) => facts.failed(stage, error),
+      published: (name, count) => metrics.derived.published.add(name, count),
+    },
+    now,
+  });
+  closers.add('derived events', () => derived.stop());
 }
 
 async function openQuery(house: House): Promise<void> {

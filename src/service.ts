@@ -30,6 +30,7 @@ import { readVersion } from './version.ts';
  */
 
 export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
+export const DERIVED_TOPIC = 'analytics.derived.v1';
 
 /** Of the time for a stop: the rest is for the parts behind the requests. */
 const REQUESTS_SHARE = 0.75;
@@ -86,6 +87,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     startedAt: now(),
     dataDir,
     deadLetterTopic: DEAD_LETTER_TOPIC,
+    derivedTopic: DERIVED_TOPIC,
     config,
     logger,
     metrics,
@@ -189,12 +191,18 @@ async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buf
   return { tls: { cert: await readFile(config.tlsCertFile), key: await readFile(config.tlsKeyFile) } };
 }
 
+/** Every topic of events: what ingest writes to, and what the pipeline reads. */
+function topicNames(config: Config): Set<string> {
+  return new Set([config.topic, ...config.sources.map(({ topic }) => topic)]);
+}
+
 async function openLog(config: Config, dataDir: string, logger: Logger): Promise<Log> {
   return await openLocalLog({
     dir: join(dataDir, 'log'),
     topics: [
-      { name: config.topic, partitions: config.logPartitions },
+      ...Array.from(topicNames(config), (name) => ({ name, partitions: config.logPartitions })),
       { name: DEAD_LETTER_TOPIC, partitions: 1 },
+      { name: DERIVED_TOPIC, partitions: 1 },
     ],
     segmentBytes: config.logSegmentBytes,
     retentionMs: config.logRetentionDays * 86_400_000,

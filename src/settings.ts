@@ -3,6 +3,7 @@
  * in docs/configuration.md is printed from here.
  */
 import { accessSettings } from './settings/access.ts';
+import { derivedSettings } from './settings/derived.ts';
 import { ingestSettings } from './settings/ingest.ts';
 import { liveSettings } from './settings/live.ts';
 import { logSettings } from './settings/log.ts';
@@ -19,6 +20,7 @@ export const settings = {
   ...storeSettings,
   ...pipelineSettings,
   ...liveSettings,
+  ...derivedSettings,
 } as const satisfies Record<string, Setting>;
 
 export type Settings = typeof settings;

@@ -27,6 +27,7 @@ test('nothing set: every default, and each is within its own bounds', () => {
       assert.ok(setting.default >= setting.min && setting.default <= setting.max, name);
     if (setting.kind === 'choice') assert.ok(setting.choices.includes(setting.default), name);
   }
+  assert.deepEqual(config.sources, [{ topic: 'analytics.v1', dialect: 'native', app: null }]);
   assert.deepEqual([...config.roleSet], ['ingest', 'pipeline', 'query', 'live']);
 });
 
@@ -176,4 +177,14 @@ test('the table for people has every name once', () => {
   assert.equal(table.split('\n').length, all.length + 2);
   const lines = table.split('\n').filter((line) => !line.startsWith('|-'));
   for (const line of lines) assert.equal(line.split(' | ').length, 5, line);
+});
+
+test('topics that the pipeline reads', () => {
+  const topics = readConfig({ ANALYTICS_KAFKA_TOPICS: 'analytics.v1, octane.events=native:octane' }).sources;
+  assert.deepEqual(topics[1], { topic: 'octane.events', dialect: 'native', app: 'octane' });
+  assert.deepEqual(readConfig({ KAFKA_TOPIC: 'octane.events' }).sources[0]!.topic, 'octane.events');
+  assert.match(faultsOf({ ANALYTICS_KAFKA_TOPICS: 'analytics.v1,x=avro' })[0]!, /'avro' is none of native/);
+  const foreignOnly = { ANALYTICS_KAFKA_TOPICS: 'octane.events' };
+  assert.match(faultsOf(foreignOnly)[0]!, /lacks analytics\.v1/);
+  assert.deepEqual(faultsOf({ ...foreignOnly, ANALYTICS_ROLES: 'pipeline' }), []);
 });

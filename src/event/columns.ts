@@ -2,7 +2,7 @@
  * The columns of the raw table `events`, in the table's order. The DDL, the Native block and the test that compares
  * both with the live table derive from this list.
  *
- * How the pipeline encodes each: `text` from an interned text (a dictionary of the block), `string` finished bytes of
+ * How the pipeline encodes each: `text` from an interned text (a dictionary of the block), `topic` the one of the batch, `string` finished bytes of
  * the kernel, `uuid` from idWords, `datetime64` epoch ms, `float64?` NaN as null, the rest little-endian numbers.
  */
 export const eventColumns = [
@@ -39,6 +39,7 @@ export const eventColumns = [
   { name: 'context', type: 'String', encoding: 'string' },
   { name: 'received_at', type: "DateTime64(3, 'UTC')", encoding: 'datetime64' },
   { name: 'payload_hash', type: 'UInt64', encoding: 'uint64' },
+  { name: 'log_topic', type: 'LowCardinality(String)', encoding: 'topic' },
   { name: 'log_partition', type: 'UInt16', encoding: 'uint16' },
   { name: 'log_offset', type: 'UInt64', encoding: 'uint64' },
   { name: 'log_index', type: 'UInt32', encoding: 'uint32' },

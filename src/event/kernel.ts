@@ -77,6 +77,11 @@ export interface EventRecord {
   readonly app: string;
   readonly partition: number;
   readonly offset: number;
+  /**
+   * Epoch ms, inclusive bounds of the repaired timestamp, for a record that no ingest has judged; null or absent for one
+   * that was judged before it was appended.
+   */
+  readonly allowed?: { readonly oldest: number; readonly newest: number } | null;
 }
 
 export interface AddResult {

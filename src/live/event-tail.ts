@@ -28,6 +28,29 @@ interface Group {
   readonly rows: number[];
 }
 
+/** An event that is JSON text already. */
+export interface EventText {
+  readonly app: string;
+  readonly name: string;
+  readonly videoId: string | null;
+  readonly text: string;
+}
+
+/** Reads one that has an app and a name; null for anything else. */
+export function readText(value: Uint8Array): EventText | null {
+  const text = Buffer.from(value).toString();
+  let event: Record<string, unknown> | null;
+  try {
+    event = JSON.parse(text) as Record<string, unknown> | null;
+  } catch {
+    return null;
+  }
+  const { app_id: app, event_name: name, video_id: videoId } = event ?? {};
+  // Bots are left out of what sockets get.
+  if (typeof app !== 'string' || typeof name !== 'string' || event?.is_bot === true) return null;
+  return { app, name, videoId: typeof videoId === 'string' ? videoId : null, text };
+}
+
 /** Of a batch so many rows, the newest, are looked at for a video: their ids have to be read one by one. */
 const VIDEO_ROWS_MAX = 10_000;
 
@@ -89,6 +112,20 @@ export class EventTail {
     }
   }
 
+  /** The same with events that are text already: those of the last moment that fit, within the same rates. */
+  publishTexts(events: readonly EventText[]): void {
+    if (this.#topics.size === 0) return;
+    const now = this.#options.now();
+    for (const topic of this.#topics.values()) {
+      const { videoId } = topic.subscription;
+      const fitting = events.filter(
+        (event) => fits(event, topic.subscription) && (videoId === null || event.videoId === videoId),
+      );
+      const rows = fitting.map((_, i) => i);
+      this.#send(topic, [rows], now, (row) => this.#take(fitting[row]!.text, now));
+    }
+  }
+
   #send(
     topic: Topic,
     fitting: readonly number[][],
@@ -112,6 +149,12 @@ export class EventTail {
       topic.allowance.take();
       topic.skipped = 0;
     }
+  }
+
+  #take(text: string, now: number): string | null {
+    if (this.#total.left(now) === 0) return null;
+    this.#total.take();
+    return text;
   }
 
   /** null when the rate of all sockets together is used up. */
@@ -155,7 +198,7 @@ function keyOf({ apps, eventNames, videoId }: Subscription): string {
   return JSON.stringify([apps, eventNames, videoId]);
 }
 
-function fits({ app, name }: Group, { apps, eventNames }: Subscription): boolean {
+function fits({ app, name }: Pick<Group, 'app' | 'name'>, { apps, eventNames }: Subscription): boolean {
   return (apps === null || apps.includes(app)) && (eventNames === null || eventNames.includes(name));
 }
 

@@ -10,6 +10,8 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
+import { sourceKey } from '../store/questions/realtime.ts';
+import { readText } from './event-tail.ts';
 import { RealtimeHistory } from './history.ts';
 import { createRowReader, type PublishedBatch } from './published.ts';
 import { type LiveRows, RealtimeState } from './realtime.ts';
@@ -52,6 +54,8 @@ export interface LiveOptions {
 export interface Live {
   /** Takes a stored batch; done with it when it returns. */
   publish(batch: PublishedBatch): void;
+  /** Tells those who want events of derived ones: records whose value is one event's JSON. */
+  publishDerived(records: readonly { readonly value: Uint8Array }[]): void;
   readonly realtime: RealtimeSource;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   readonly plugin: FastifyPluginAsync;
@@ -60,7 +64,7 @@ export interface Live {
   close(): Promise<void>;
 }
 
-const NO_OFFSETS: ReadonlyMap<number, number> = new Map();
+const NO_OFFSETS: ReadonlyMap<string, number> = new Map();
 
 /** Resolves when the state is what it was before the restart. Start to publish after that, not before. */
 export async function openLive(options: LiveOptions): Promise<Live> {
@@ -97,10 +101,11 @@ export async function openLive(options: LiveOptions): Promise<Live> {
 
   return {
     publish(batch) {
-      const rows = readRows(batch, lastOffsets.get(batch.partition) ?? -1);
+      const rows = readRows(batch, lastOffsets.get(sourceKey(batch.source)) ?? -1);
       state?.apply(rows);
       sockets.sendEvents(rows, batch.builder);
     },
+    publishDerived: (records) => sockets.sendTexts(records.flatMap(({ value }) => readText(value) ?? [])),
     realtime: source,
     handleUpgrade: (request, socket, head, requestId) =>
       sockets.handleUpgrade(request, socket, head, requestId),

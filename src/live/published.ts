@@ -1,12 +1,13 @@
 import type { BlockBuilder } from '../event/kernel.ts';
+import type { LogSource } from '../store/events.ts';
 import type { LiveRows } from './realtime.ts';
 
 /**
- * Stored rows of one partition, as the pipeline publishes them after each commit (its `Batch` is one). Everything is
+ * Stored rows of one source, as the pipeline publishes them after each commit (its `Batch` is one). Everything is
  * the pipeline's to use again once `publish` has returned.
  */
 export interface PublishedBatch {
-  readonly partition: number;
+  readonly source: LogSource;
   readonly builder: BlockBuilder;
   /** Records in the order of their offsets; their rows lie in the block in the same order. */
   readonly spans: readonly {

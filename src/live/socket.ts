@@ -11,7 +11,7 @@ import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws
 import type { BlockBuilder } from '../event/kernel.ts';
 import { HttpProblem, type ProblemCode } from '../http/problem.ts';
 import { refuseUpgrade } from '../http/server.ts';
-import { EventTail } from './event-tail.ts';
+import { EventTail, type EventText } from './event-tail.ts';
 import { FanOut, type Receiver } from './fan-out.ts';
 import type { LiveRows } from './realtime.ts';
 import { hashApp, type RealtimePoint, type RealtimeSnapshot } from './snapshot.ts';
@@ -82,6 +82,7 @@ export interface Sockets {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   sendMetrics(snapshot: RealtimeSnapshot): void;
   sendEvents(rows: LiveRows, builder: BlockBuilder): void;
+  sendTexts(events: readonly EventText[]): void;
   /** Says goodbye (1001) to all and resolves when they are gone, by force after the close timeout. */
   close(): Promise<void>;
 }
@@ -164,6 +165,10 @@ class SocketHub implements Sockets {
 
   sendEvents(rows: LiveRows, builder: BlockBuilder): void {
     this.#tail.publish(rows, builder);
+  }
+
+  sendTexts(events: readonly EventText[]): void {
+    this.#tail.publishTexts(events);
   }
 
   async close(): Promise<void> {

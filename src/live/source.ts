@@ -81,8 +81,8 @@ function createSource(
 /** The state as it was when what ClickHouse has of the window was all that had been received. */
 export interface RebuiltState {
   readonly state: RealtimeState;
-  /** Per partition, the last offset that is in it: batches up to there must not be applied again. */
-  readonly lastOffsets: ReadonlyMap<number, number>;
+  /** By `sourceKey`, the last offset that is in it: batches up to there must not be applied again. */
+  readonly lastOffsets: ReadonlyMap<string, number>;
 }
 
 /** Rejects with StoreError. Nothing may be inserted meanwhile that is going to be applied afterwards. */

@@ -90,8 +90,28 @@ export interface Topic {
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Becomes the one writer of a partition that nobody else appends to. Every earlier one, in whatever process, is shut
+   * out when this resolves: what it had under way is there or will never be, and its further appends reject.
+   */
+  openSoleWriter(partition: number): Promise<SoleWriter>;
   /** How far the group is, per partition. */
   lag(group: string): Promise<Lag[]>;
+}
+
+/** For those who have to know exactly what they have appended, whatever broke in between. */
+export interface SoleWriter {
+  /**
+   * Every record of the partition from `offset` to its end, in order and in pieces, `onRecords` awaited; what was appended
+   * and not committed is left out. Resolves with the offset to begin with next time. Not beside an append.
+   */
+  readBack(offset: number, onRecords: (records: LogRecord[]) => Promise<void>): Promise<number>;
+  /**
+   * All of these records of the partition are durable when it resolves. After a rejection or a crash nobody knows how
+   * many: open a writer anew, and read back.
+   */
+  append(records: readonly NewRecord[]): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface LogHealth {

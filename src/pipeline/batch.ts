@@ -2,11 +2,12 @@ import { eventLimits } from '../event/event.ts';
 import { formatUuid } from '../event/kernel/uuid.ts';
 import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
+import type { LogSource } from '../store/events.ts';
 import type { DedupeWindow } from './dedupe-window.ts';
 import { createTally, type Tally } from './ledger.ts';
 
 /**
- * Consecutive records of one partition on their way to one insert.
+ * Consecutive records of one source on their way to one insert.
  *
  * In: log records. Out: a block of rows, without the duplicates, and what became of every event. A batch can be built
  * again from its records at any time, leaving out more rows: that is how late duplicates and rows that turned out to be
@@ -23,6 +24,8 @@ export interface RecordMeta {
   readonly country: string;
   /** Events that ingest put into the record; null from a foreign producer. */
   readonly count: number | null;
+  /** What the times of events have to be within; null when ingest has judged them. */
+  readonly allowed: { readonly oldest: number; readonly newest: number } | null;
 }
 
 /** One record's place in the batch. */
@@ -57,16 +60,26 @@ export interface LateRow {
  */
 export type Present = ReadonlyMap<number, ReadonlySet<string>>;
 
+/** How far from the moment of receipt an event of a foreign producer may be; ingest has the same rule for its own. */
+export interface ForeignLimits {
+  readonly ageMaxMs: number;
+  readonly aheadMaxMs: number;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
 export interface BatchContext {
   readonly dedupe: DedupeWindow;
+  /** Of events and records that name none. */
   readonly defaultApp: string;
+  readonly foreign: ForeignLimits;
   /** Rows stored by an earlier attempt that nobody committed; taken as facts. */
   readonly present: Present;
 }
 
 export class Batch {
   readonly builder: BlockBuilder;
-  readonly partition: number;
+  readonly source: LogSource;
   readonly spans: Span[] = [];
   readonly dead: DeadEvent[] = [];
   readonly late: LateRow[] = [];
@@ -84,8 +97,8 @@ export class Batch {
   /** Rows stored by an earlier attempt and therefore not in the block. */
   presentRows = 0;
 
-  constructor(partition: number, builder: BlockBuilder) {
-    this.partition = partition;
+  constructor(source: LogSource, builder: BlockBuilder) {
+    this.source = source;
     this.builder = builder;
     builder.reset();
   }
@@ -116,7 +129,7 @@ export class Batch {
 
   /** Takes a record: parses it, decides about duplicates, keeps the rest as rows. Returns how many events it held. */
   take(record: LogRecord, context: BatchContext): number {
-    const meta = readMeta(record, context.defaultApp);
+    const meta = readMeta(record, context);
     const began = performance.now();
     const added = this.builder.add(recordInput(record, meta), null);
     this.#parseSeconds += (performance.now() - began) / 1000;
@@ -304,26 +317,39 @@ function recordInput(record: LogRecord, meta: RecordMeta) {
     app: meta.app,
     partition: record.partition,
     offset: record.offset,
+    allowed: meta.allowed,
   };
 }
 
-/** A record of a foreign producer has no headers of ours: its own timestamp is the time of receipt. */
-export function readMeta(record: LogRecord, defaultApp: string): RecordMeta {
-  let receivedAt = record.timestamp;
+/**
+ * A record of a foreign producer has no `received_at` of ours: its own timestamp is the time of receipt, as long as it
+ * is one that an event could have. Producers write what they like there, -1 and seconds too; then it was received now.
+ */
+export function readMeta(
+  record: LogRecord,
+  { defaultApp, foreign }: Pick<BatchContext, 'defaultApp' | 'foreign'>,
+): RecordMeta {
+  let receivedAt: number | null = null;
   let sentAt: number | null = null;
   let app = defaultApp;
   let userAgent = '';
   let country = '';
   let count: number | null = null;
   for (const [name, value] of record.headers) {
-    if (name === 'received_at') receivedAt = readMoment(value) ?? receivedAt;
+    if (name === 'received_at') receivedAt = readMoment(value);
     else if (name === 'sent_at') sentAt = readMoment(value);
     else if (name === 'app') app = value || app;
     else if (name === 'ua') userAgent = value;
     else if (name === 'country') country = value;
     else if (name === 'count') count = Number(value);
   }
-  return { receivedAt, sentAt, app, userAgent, country, count };
+  if (receivedAt !== null) return { receivedAt, sentAt, app, userAgent, country, count, allowed: null };
+  const now = foreign.now();
+  const within = (at: number, from: number) =>
+    Number.isInteger(at) && at >= from - foreign.ageMaxMs && at <= from + foreign.aheadMaxMs;
+  receivedAt = within(record.timestamp, now) ? record.timestamp : now;
+  const allowed = { oldest: receivedAt - foreign.ageMaxMs, newest: receivedAt + foreign.aheadMaxMs };
+  return { receivedAt, sentAt, app, userAgent, country, count: null, allowed };
 }
 
 /** Epoch ms of a header; null when it is no moment that can be stored. Headers of foreign producers may say anything. */

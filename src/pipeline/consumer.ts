@@ -1,6 +1,6 @@
 import type { Kernel } from '../event/kernel.ts';
 import type { Assignment, LogRecord, Topic } from '../log/log.ts';
-import type { EventStore } from '../store/events.ts';
+import type { EventStore, LogSource } from '../store/events.ts';
 import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
@@ -28,6 +28,9 @@ export interface PipelineLimits {
   readonly dedupeWindowMs: number;
   readonly dedupeEntriesMax: number;
   readonly sessionActorsMax: number;
+  /** How far events of foreign producers may lie from their receipt. */
+  readonly timestampAgeMaxMs: number;
+  readonly timestampAheadMaxMs: number;
 }
 
 export interface PipelineObserver extends StepObserver {
@@ -80,6 +83,7 @@ class Road {
   readonly #assignment: Assignment;
   readonly #deps: PipelineDependencies;
   readonly #builders;
+  readonly #source: LogSource;
   #turn = 0;
   /** The batch before, on its way into ClickHouse while the next one is filled. */
   #inFlight: Promise<void> = Promise.resolve();
@@ -88,6 +92,7 @@ class Road {
   constructor(assignment: Assignment, deps: PipelineDependencies) {
     this.#assignment = assignment;
     this.#deps = deps;
+    this.#source = { topic: deps.topic.name, partition: assignment.partition };
     const options = { topic: deps.topic.name };
     this.#builders = [deps.kernel.createBlockBuilder(options), deps.kernel.createBlockBuilder(options)];
   }
@@ -122,7 +127,7 @@ class Road {
   #createWriter(state: PartitionState): Writer {
     const { store, observer, limits, generation } = this.#deps;
     return new Writer({
-      partition: this.#assignment.partition,
+      source: this.#source,
       store,
       observer,
       generation,
@@ -136,7 +141,7 @@ class Road {
 
   #nextBatch(): Batch {
     this.#turn ^= 1;
-    return new Batch(this.#assignment.partition, this.#builders[this.#turn]!);
+    return new Batch(this.#source, this.#builders[this.#turn]!);
   }
 
   /** A failed read is tried again: a partition that nobody reads any more would be worse. */
@@ -219,9 +224,9 @@ class Road {
     // 2. dead letters
     await this.#persist('dead letters', () => buryDead(batch, topic.name, deadLetters));
     // 3. ledger
-    const { partition, firstOffset, nextOffset, tally } = batch;
+    const { source, firstOffset, nextOffset, tally } = batch;
     await this.#persist('ledger', () =>
-      store.writeLedger({ partition, firstOffset, nextOffset, rows: tally.rows() }),
+      store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows() }),
     );
     // 4. commit
     await this.#persist('commit', () => this.#assignment.commit(nextOffset, ''));

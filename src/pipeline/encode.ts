@@ -19,6 +19,9 @@ function encodeColumn(native: NativeBlock, block: Block, column: EventColumn, le
     case 'text':
       native.text(column.name, block.text[column.name as BlockText]);
       return;
+    case 'topic':
+      native.text(column.name, { values: [block.batch.source.topic], ids: new Uint32Array(rows) });
+      return;
     case 'string':
       native.raw(column.name, 'String', builder.stringColumn(column.name));
       return;
@@ -35,7 +38,7 @@ function encodeColumn(native: NativeBlock, block: Block, column: EventColumn, le
       native.dateTime64(column.name, times(block, column.name, leaseUntil));
       return;
     case 'uint16':
-      native.typed(column.name, 'UInt16', new Uint16Array(rows).fill(block.batch.partition));
+      native.typed(column.name, 'UInt16', new Uint16Array(rows).fill(block.batch.source.partition));
       return;
     case 'uint32':
       native.typed(column.name, 'UInt32', builder.index.subarray(0, rows));

@@ -7,6 +7,7 @@ import type { Batch } from './batch.ts';
 import { consumePartition, type PipelineLimits, type PipelineObserver } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
 import { sleep } from './sleep.ts';
+import type { TopicSource } from './sources.ts';
 
 /**
  * The pipeline role: every partition that this process is given, the dead letters, and the recompute of what is counted.
@@ -19,7 +20,7 @@ export interface PipelineOptions {
   /** One unless ClickHouse is sharded: rows of partition p go to `shards[p % shards.length]`, and stay there. */
   readonly shards: readonly StoreClient[];
   readonly kernel: Kernel;
-  readonly topic: string;
+  readonly sources: readonly TopicSource[];
   readonly deadLetterTopic: string;
   readonly group: string;
   readonly limits: PipelineLimits;
@@ -44,19 +45,29 @@ export interface Pipeline {
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { log, shards, observer, group } = options;
-  const topic = log.topic(options.topic);
   const deadLetters = log.topic(options.deadLetterTopic);
-  const stores = createStores(shards, topic);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
   const recomputing = new Set<Promise<void>>();
-  const memberships: Membership[] = [
-    await topic.join(group, async (assignment) => {
-      const store = stores[assignment.partition % stores.length]!;
-      const recompute = recomputeWhileOwned(assignment, options);
-      recomputing.add(recompute);
-      await Promise.all([consumePartition(assignment, { ...options, topic, deadLetters, store }), recompute]);
-      recomputing.delete(recompute);
-    }),
+  const memberships: Membership[] = [];
+  for (const [place, source] of options.sources.entries()) {
+    const topic = log.topic(source.topic);
+    const defaultApp = source.app ?? options.defaultApp;
+    const stores = createStores(shards, topic);
+    memberships.push(
+      await topic.join(group, async (assignment) => {
+        const store = stores[assignment.partition % stores.length]!;
+        // Whoever has a partition of the first topic recomputes.
+        const recompute = place === 0 ? recomputeWhileOwned(assignment, options) : Promise.resolve();
+        recomputing.add(recompute);
+        await Promise.all([
+          consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store }),
+          recompute,
+        ]);
+        recomputing.delete(recompute);
+      }),
+    );
+  }
+  memberships.push(
     await deadLetters.join(`${group}-dead-letters`, (assignment) =>
       consumeDeadLetters(assignment, {
         // Few, and to be found in one place.
@@ -65,7 +76,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
         buried: (reason, count) => observer.buried(reason, count),
       }),
     ),
-  ];
+  );
   return {
     async stop() {
       await Promise.all(memberships.map((membership) => membership.stop()));
@@ -83,7 +94,8 @@ function createStores(shards: readonly StoreClient[], topic: Topic): EventStore[
       `${topic.name} has ${topic.partitions} partitions for ${shards.length} shards of ClickHouse: some would stay empty. Give it at least as many (ANALYTICS_LOG_PARTITIONS, or the partitions of the Kafka topic).`,
     );
   return shards.map(
-    (client, index) => new EventStore(client, { index, shards, partitions: () => topic.partitions }),
+    (client, index) =>
+      new EventStore(client, { topic: topic.name, index, shards, partitions: () => topic.partitions }),
   );
 }
 

@@ -1,5 +1,6 @@
 import { hash64 } from '../event/kernel/hash.ts';
 import type { Assignment } from '../log/log.ts';
+import type { LogSource } from '../store/events.ts';
 import type { BatchContext, Present } from './batch.ts';
 import type { PipelineDependencies } from './consumer.ts';
 import { CLOCK_MARGIN_MS, DedupeWindow } from './dedupe-window.ts';
@@ -28,30 +29,32 @@ export async function openPartitionState(
   sleep: (ms: number) => Promise<void>,
 ): Promise<PartitionState> {
   const { store, limits, now } = deps;
-  const { partition, committed } = assignment;
+  const { committed } = assignment;
+  const source = { topic: deps.topic.name, partition: assignment.partition };
   if (!deps.ownServer) {
     // Whoever wrote here before took a lease no longer than ours. Only then: what is running still is ended for good.
     await sleep(limits.leaseMs);
-    await store.endInserts(partition);
+    await store.endInserts(source);
   }
-  const uncommitted = { partition, from: committed.offset, until: assignment.endOffset() };
+  const uncommitted = { ...source, from: committed.offset, until: assignment.endOffset() };
   const present: Present = await store.present(uncommitted);
   // They may have landed after the recompute that thought their mark was over.
   if (present.size > 0) await store.markStored(uncommitted);
   await store.clearLedger(uncommitted);
-  const dedupe = await loadWindow(partition, deps);
+  const dedupe = await loadWindow(source, deps);
   const since = now() - SESSION_TURN_MS;
   const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });
   for (const s of await store.recentSessions(since))
     sessions.remember(actorHash(s.app_id, s.actor), BigInt(`0x${s.hash}`), s.first, s.last);
-  return { dedupe, sessions, present, defaultApp: deps.defaultApp };
+  const foreign = { ageMaxMs: limits.timestampAgeMaxMs, aheadMaxMs: limits.timestampAheadMaxMs, now };
+  return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign };
 }
 
-async function loadWindow(partition: number, deps: PipelineDependencies): Promise<DedupeWindow> {
+async function loadWindow(source: LogSource, deps: PipelineDependencies): Promise<DedupeWindow> {
   const { store, limits, now } = deps;
   const since = now() - limits.dedupeWindowMs;
   const most = Math.min(IDS_LOADED_MAX, Math.floor(limits.dedupeEntriesMax / 2));
-  const ids = await store.recentIds(partition, since, most);
+  const ids = await store.recentIds(source, since, most);
   // Where the limit cut, ids of that very millisecond may be missing.
   const oldest = ids.length < most ? since : ids[ids.length - 1]!.received_at + 1;
   const { dedupeWindowMs: windowMs, dedupeEntriesMax: entriesMax } = limits;

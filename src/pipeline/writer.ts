@@ -1,4 +1,4 @@
-import type { EventStore } from '../store/events.ts';
+import type { EventStore, LogSource } from '../store/events.ts';
 import { BUCKET_SECONDS, insertIdPrefix } from '../store/events.ts';
 import { type Batch, idAt, presentKey, type Span } from './batch.ts';
 import { type Block, createBlock } from './block.ts';
@@ -6,7 +6,7 @@ import { EVENT_COLUMN_NAMES, encodeBlock } from './encode.ts';
 import { runSteps, type Step, type StepObserver } from './steps.ts';
 
 /**
- * Writes batches of one partition to the raw table, each exactly once.
+ * Writes batches of one source to the raw table, each exactly once.
  *
  * In: a decided batch. Out: its rows are stored. What can be lost: nothing; what can be doubled: nothing. After any
  * doubt about an insert the writer makes sure that nothing of it can still land, reads back which coordinates are
@@ -22,7 +22,7 @@ export interface Doubt {
 }
 
 export interface WriterOptions {
-  readonly partition: number;
+  readonly source: LogSource;
   readonly store: EventStore;
   readonly steps: readonly Step[];
   readonly observer: StepObserver;
@@ -81,7 +81,7 @@ export class Writer {
   }
 
   async #attempt(batch: Batch, doubt: Doubt): Promise<void> {
-    const { steps, observer, store, partition, leaseMs } = this.#options;
+    const { steps, observer, store, source, leaseMs } = this.#options;
     const block = createBlock(batch);
     runSteps(steps, block, observer);
     batch.isBot = block.isBot;
@@ -89,7 +89,7 @@ export class Writer {
     const leaseUntil = Math.round(this.#options.now() + this.#clockOffsetMs + leaseMs);
     await this.#announce(block, leaseUntil);
     const chunks = encodeBlock(block, leaseUntil);
-    const queryId = `${insertIdPrefix(partition)}${process.pid}-${batch.firstOffset}-${++this.#inserts}`;
+    const queryId = `${insertIdPrefix(source)}${process.pid}-${batch.firstOffset}-${++this.#inserts}`;
     doubt.leaseUntil = leaseUntil;
     await store.insert(chunks, EVENT_COLUMN_NAMES, queryId, leaseMs);
   }
@@ -108,7 +108,7 @@ export class Writer {
   /** Takes out of the batch what is stored already. */
   async #keepMissing(batch: Batch, doubt: Doubt): Promise<void> {
     await this.fence(doubt);
-    const places = { partition: batch.partition, from: batch.firstOffset, until: batch.nextOffset };
+    const places = { ...batch.source, from: batch.firstOffset, until: batch.nextOffset };
     const present = await this.#options.store.present(places);
     if (present.size === 0) return;
     // They may have landed after the recompute that thought their mark was over.
@@ -131,7 +131,7 @@ export class Writer {
    * server's own clock and it was ended. In this order: until the lease is over one may still arrive and begin.
    */
   async fence(doubt: Doubt): Promise<void> {
-    const { store, partition, sleep } = this.#options;
+    const { store, source, sleep } = this.#options;
     await this.syncClock();
     if (doubt.generation !== this.#options.generation()) return;
     for (;;) {
@@ -139,7 +139,7 @@ export class Writer {
       if (rest < 0) break;
       await sleep(rest + 1);
     }
-    await store.endInserts(partition);
+    await store.endInserts(source);
   }
 }
 

@@ -118,7 +118,7 @@ export function addEventsRoute(app: FastifyInstance, options: QueryOptions): voi
         data: page.map(shapeEvent),
         next_cursor:
           rows.length > limit && last !== undefined
-            ? writeCursor(key, [last.at, last.log_partition, last.log_offset, last.log_index])
+            ? writeCursor(key, [last.at, last.log_topic, last.log_partition, last.log_offset, last.log_index])
             : null,
       };
     },
@@ -133,10 +133,10 @@ function fieldFilters(query: Static<typeof Query>): Filter[] {
 }
 
 function readPlace(cursor: string | undefined, key: string): EventPlace | null {
-  const place = readCursor(cursor, key, ['number', 'number', 'number', 'number']) as number[] | null;
+  const place = readCursor(cursor, key, ['number', 'string', 'number', 'number', 'number']);
   if (place === null) return null;
-  const [at = 0, partition = 0, offset = 0, index = 0] = place;
-  return { at, partition, offset, index };
+  const [at, topic, partition, offset, index] = place as [number, string, number, number, number];
+  return { at, topic, partition, offset, index };
 }
 
 function shapeEvent(row: StoredEventRow): Static<typeof Item> {

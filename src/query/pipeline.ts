@@ -17,6 +17,7 @@ const ProcessFacts = {
     kind: Type.String(),
     partitions: Type.Array(
       Type.Object({
+        topic: Type.String(),
         partition: count,
         end_offset: count,
         committed: count,

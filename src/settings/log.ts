@@ -10,6 +10,10 @@ export const logSettings = {
     'Kafka or Redpanda brokers, host:port. Empty: the local log.',
   ),
   topic: text(['ANALYTICS_KAFKA_TOPIC', 'KAFKA_TOPIC'], 'analytics.v1', 'Topic of the events.'),
+  topics: list(
+    'ANALYTICS_KAFKA_TOPICS',
+    'Topics that the pipeline reads, topic[=dialect[:app]] each. Default: the topic of the events. Dialect: native.',
+  ),
   clientId: text('ANALYTICS_KAFKA_CLIENT_ID', 'sluice', 'Client id at the brokers.'),
   groupId: text(
     ['ANALYTICS_KAFKA_GROUP_ID', 'KAFKA_GROUP_ID'],

@@ -12,6 +12,8 @@ import { quoted } from './sql/quoted.ts';
 
 /** Which of several shards it is. */
 export interface ShardHome {
+  /** Whose rows it takes. */
+  readonly topic: string;
   readonly index: number;
   readonly shards: readonly StoreClient[];
   /** Partitions of the topic, now. */
@@ -41,9 +43,14 @@ export interface StoredSession {
   readonly last: number;
 }
 
-/** Places in the log: `until` is exclusive. */
-export interface Places {
+/** One partition of one topic: what offsets count in. Offsets of two sources have nothing to do with each other. */
+export interface LogSource {
+  readonly topic: string;
   readonly partition: number;
+}
+
+/** Places in the log: `until` is exclusive. */
+export interface Places extends LogSource {
   readonly from: number;
   readonly until: number;
 }
@@ -54,8 +61,7 @@ export interface BucketMark {
   readonly bucket: number;
 }
 
-export interface LedgerBlock {
-  readonly partition: number;
+export interface LedgerBlock extends LogSource {
   readonly firstOffset: number;
   readonly nextOffset: number;
   readonly rows: readonly {
@@ -72,8 +78,8 @@ export const BUCKET_SECONDS = 300;
 /** A session and an event of the same actor are apart by at most this. */
 export const SESSION_GAP_MS = 30 * 60_000;
 
-const AT_PLACES =
-  'log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}';
+const FROM_SOURCE = 'log_topic = {topic:String} AND log_partition = {partition:UInt16}';
+const AT_PLACES = `${FROM_SOURCE} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}`;
 
 /** Long lists of literals need room in the parser. */
 const LONG = {
@@ -96,11 +102,16 @@ export class EventStore {
   /** Where rows of its partitions may lie. Its own shard is the first. */
   async #homes(): Promise<readonly StoreClient[]> {
     if (this.#home === null) return [this.#client];
-    const { index, shards } = this.#home;
+    const { topic, index, shards } = this.#home;
     const partitions = this.#home.partitions();
     const { at } = this.#layout;
     if (partitions !== this.#layout.partitions || performance.now() - at > LAYOUT_EVERY_MS) {
-      const changed = await useLayout(this.#client, { shards: shards.length, partitions, shard: index });
+      const changed = await useLayout(this.#client, {
+        topic,
+        shards: shards.length,
+        partitions,
+        shard: index,
+      });
       this.#layout = { partitions, at: performance.now(), changed };
     }
     return this.#layout.changed ? [this.#client, ...shards.filter((_, i) => i !== index)] : [this.#client];
@@ -180,18 +191,17 @@ export class EventStore {
    * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
    * claim to be of a later time.
    */
-  async recentIds(partition: number, since: number, limit: number): Promise<RecentId[]> {
+  async recentIds({ topic, partition }: LogSource, since: number, limit: number): Promise<RecentId[]> {
     const from = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
     const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
-    const source = (where: string) =>
-      `SELECT * FROM events WHERE log_partition = {partition:UInt16} AND ${where}`;
+    const source = (where: string) => `SELECT * FROM events WHERE ${FROM_SOURCE} AND ${where}`;
     const answers = await this.#everywhere((client) =>
       client.select<RecentId>(
         `SELECT ${columns}
        FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
        ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
-        { partition, since, limit },
+        { topic, partition, since, limit },
       ),
     );
     if (answers.length === 1) return answers[0]!;
@@ -273,8 +283,8 @@ export class EventStore {
     const list = (values: readonly (string | number)[]) => `[${values.join(', ')}]`;
     const { rows } = block;
     await this.#client.command(
-      `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined)
-       VALUES (${block.partition}, ${block.firstOffset}, ${block.nextOffset},
+      `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined)
+       VALUES (${quoted(block.topic)}, ${block.partition}, ${block.firstOffset}, ${block.nextOffset},
          ${list(rows.map((r) => quoted(r.app)))}, ${list(rows.map((r) => r.minute))},
          ${list(rows.map((r) => r.stored + r.duplicate + r.filtered + r.quarantined))},
          ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))})`,
@@ -291,24 +301,24 @@ export class EventStore {
   async clearLedger(places: Places): Promise<void> {
     await this.#everywhere((client) =>
       client.command(
-        `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset)
-         SELECT log_partition, first_offset, next_offset FROM ledger_blocks FINAL
-         WHERE log_partition = {partition:UInt16} AND first_offset >= {from:UInt64} AND first_offset < {until:UInt64}
+        `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset)
+         SELECT log_topic, log_partition, first_offset, next_offset FROM ledger_blocks FINAL
+         WHERE ${FROM_SOURCE} AND first_offset >= {from:UInt64} AND first_offset < {until:UInt64}
            AND notEmpty(app_id)`,
         { ...places, from: client === this.#client ? places.from + 1 : places.from },
       ),
     );
   }
 
-  /** Ends every insert of the partition that may still be running, and waits until none is. */
-  async endInserts(partition: number): Promise<void> {
-    await this.#everywhere((client) => client.killQueries(insertIdPrefix(partition)));
+  /** Ends every insert of the source that may still be running, and waits until none is. */
+  async endInserts(source: LogSource): Promise<void> {
+    await this.#everywhere((client) => client.killQueries(insertIdPrefix(source)));
   }
 }
 
-/** Query ids of the inserts of one partition begin so. */
-export function insertIdPrefix(partition: number): string {
-  return `sluice-insert-${partition}-`;
+/** Query ids of the inserts of one source begin so; no name of a topic has a slash, so that none is another's beginning. */
+export function insertIdPrefix({ topic, partition }: LogSource): string {
+  return `sluice-insert/${topic}/${partition}/`;
 }
 
 /**

@@ -12,6 +12,8 @@ export class LayoutError extends Error {
 }
 
 interface LayoutRow {
+  /** '' speaks of every topic. */
+  readonly topic: string;
   readonly shards: number;
   readonly partitions: number;
   readonly shard: number;
@@ -20,7 +22,7 @@ interface LayoutRow {
 /** Partitions of a time from which no layout was kept: one server. */
 const UNKNOWN_PARTITIONS = 0;
 /** Not a layout: a note of which shard the server is. */
-const PLACE_ONLY = { shards: 0, partitions: 0 };
+const PLACE_ONLY = { topic: '', shards: 0, partitions: 0 };
 
 /**
  * Compares the list with what the servers remember, and makes each remember all of it. To be done before the first row is
@@ -43,11 +45,11 @@ export async function agreeOnLayout(shards: readonly StoreClient[]): Promise<voi
   if (shards.length === 1) return;
   const layouts = known
     .flat()
-    .map(({ shards, partitions }) => ({ shards, partitions }))
+    .map(({ topic, shards, partitions }) => ({ topic, shards, partitions }))
     .filter(isLayout);
   // Before there were several there was one, of which nobody took a note.
   if (layouts.length === 0 && (await hasEvents(shards[0]!)))
-    layouts.push({ shards: 1, partitions: UNKNOWN_PARTITIONS });
+    layouts.push({ topic: '', shards: 1, partitions: UNKNOWN_PARTITIONS });
   await Promise.all(
     shards.map(async (client, shard) => {
       for (const layout of [PLACE_ONLY, ...layouts]) await noteLayout(client, { ...layout, shard });
@@ -58,21 +60,23 @@ export async function agreeOnLayout(shards: readonly StoreClient[]): Promise<voi
 /** Notes that the server takes rows under this layout; true when rows of the time kept may lie under another. */
 export async function useLayout(client: StoreClient, layout: LayoutRow): Promise<boolean> {
   await noteLayout(client, layout);
-  const { shards, partitions } = layout;
+  const { topic, shards, partitions } = layout;
   const known = (await readLayouts(client)).filter(isLayout);
-  return known.some((row) => row.shards !== shards || row.partitions !== partitions);
+  const ofTopic = known.filter((row) => row.topic === topic || row.topic === '');
+  return ofTopic.some((row) => row.shards !== shards || row.partitions !== partitions);
 }
 
 const isLayout = ({ shards }: Pick<LayoutRow, 'shards'>) => shards > 0;
 
 async function readLayouts(client: StoreClient): Promise<LayoutRow[]> {
-  return await client.select<LayoutRow>('SELECT DISTINCT shards, partitions, shard FROM shard_layouts');
+  return await client.select<LayoutRow>('SELECT DISTINCT log_topic AS topic, shards, partitions, shard FROM shard_layouts');
 }
 
-async function noteLayout(client: StoreClient, { shards, partitions, shard }: LayoutRow): Promise<void> {
+async function noteLayout(client: StoreClient, layout: LayoutRow): Promise<void> {
   await client.command(
-    'INSERT INTO shard_layouts (shards, partitions, shard) SELECT {shards:UInt16}, {partitions:UInt16}, {shard:UInt16}',
-    { shards, partitions, shard },
+    `INSERT INTO shard_layouts (log_topic, shards, partitions, shard)
+     SELECT {topic:String}, {shards:UInt16}, {partitions:UInt16}, {shard:UInt16}`,
+    { ...layout },
   );
 }
 

@@ -23,6 +23,7 @@ export function createMetrics(options: { processDefaults: boolean }) {
     ingest: createIngestMetrics(registry),
     log: createLogMetrics(registry),
     pipeline: createPipelineMetrics(registry),
+    derived: createDerivedMetrics(registry),
     http: createHttpMetrics(registry),
   };
 }
@@ -208,6 +209,36 @@ function createPipelineMetrics(registry: Registry) {
       name: 'analytics_freshness_seconds',
       help: 'Age of the newest stored event by time of receipt, while there is lag; 0 when caught up',
       registers,
+    }),
+  };
+}
+
+function createDerivedMetrics(registry: Registry) {
+  return {
+    published: createLabelledTally(
+      registry,
+      'analytics_derived_events_total',
+      'Derived events published, by name',
+      'event_name',
+    ),
+    deliveries: new Counter({
+      name: 'analytics_webhook_deliveries_total',
+      help: 'Requests to webhooks, by receiver and outcome: delivered, failed, given_up',
+      labelNames: ['webhook', 'outcome'],
+      registers: [registry],
+    }),
+    deliverySeconds: new Histogram({
+      name: 'analytics_webhook_delivery_seconds',
+      help: 'Time of a request to a webhook, whatever its outcome',
+      labelNames: ['webhook'],
+      buckets: apiSeconds,
+      registers: [registry],
+    }),
+    webhookLag: new Gauge({
+      name: 'analytics_webhook_lag',
+      help: 'Derived events that a webhook has not taken yet',
+      labelNames: ['webhook'],
+      registers: [registry],
     }),
   };
 }

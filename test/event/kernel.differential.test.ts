@@ -42,6 +42,7 @@ function randomRecord(random: Random, value: Uint8Array): EventRecord {
     app: random.pick(['app', 'demo', '']),
     partition: random.int(4),
     offset: random.int(1000),
+    allowed: random.pick([null, { oldest: testNow - 3_600_000, newest: testNow + 3_600_000 }]),
   };
 }
 

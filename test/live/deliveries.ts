@@ -23,6 +23,7 @@ export interface Road {
 
 /** One partition. What it remembers of ids and sessions goes back for a year, so nothing has to be looked up. */
 export function createRoad(partition = 0): Road {
+  const source = { topic: 'analytics.v1', partition };
   const builder: BlockBuilder = openReferenceKernel().createBlockBuilder();
   const dedupe = new DedupeWindow({ windowMs: 10 * YEAR_MS, entriesMax: 1_000_000, filterBytesMax: 0 }, 0);
   const sessions = new SessionMemory(0, { turnMs: 10 * YEAR_MS, actorsMax: 1_000_000 });
@@ -31,10 +32,9 @@ export function createRoad(partition = 0): Road {
   let block: ReturnType<typeof createBlock>;
   return {
     batch(deliveries) {
-      const batch = new Batch(partition, builder);
+      const batch = new Batch(source, builder);
       for (const { event, receivedAt, app } of deliveries) {
         const record = {
-          topic: 'analytics.v1',
           partition,
           offset: offset++,
           timestamp: receivedAt,
@@ -45,12 +45,13 @@ export function createRoad(partition = 0): Road {
             ['app', app],
           ],
         };
-        const context = { dedupe, defaultApp: 'default', present: new Map() };
+        const foreign = { ageMaxMs: YEAR_MS, aheadMaxMs: YEAR_MS, now: () => receivedAt };
+        const context = { dedupe, defaultApp: 'default', foreign, present: new Map() };
         batch.take(record as unknown as Parameters<Batch['take']>[0], context);
       }
       block = createBlock(batch);
       runSteps(steps, block, { step() {} });
-      return { partition, builder, spans: batch.spans, isBot: block.isBot };
+      return { source, builder, spans: batch.spans, isBot: block.isBot };
     },
     async store(batch, client) {
       if (batch.builder.rows === 0) return;

@@ -89,7 +89,7 @@ test('after a restart the state goes on as if there had been none', async (t) =>
       const span = { now, windowMs: WINDOW_MS, lookbackMs: memoryMs };
       const rebuilt = await rebuildState(client, span, {}, 10_000);
       after = rebuilt.state;
-      lastOffset = rebuilt.lastOffsets.get(0)!;
+      lastOffset = rebuilt.lastOffsets.get('analytics.v1/0')!;
       assert.ok(lastOffset >= i && lastOffset < i + size);
     }
     after?.apply(read(batch, lastOffset));

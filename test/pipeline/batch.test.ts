@@ -179,7 +179,7 @@ test('headers of a record, and what stands in where a foreign producer says noth
         ['country', 'NP'],
         ['count', '3'],
       ]),
-      'tube',
+      createContext(),
     ),
     {
       receivedAt: 1_700_000_000_123,
@@ -188,10 +188,14 @@ test('headers of a record, and what stands in where a foreign producer says noth
       userAgent: 'curl/8',
       country: 'NP',
       count: 3,
+      allowed: null,
     },
   );
-  const silent = { receivedAt: NOON, sentAt: null, app: 'tube', userAgent: '', country: '', count: null };
-  assert.deepEqual(readMeta(record([]), 'tube'), silent);
+  const day = 86_400_000;
+  const allowed = { oldest: NOON - 90 * day, newest: NOON + day };
+  const nothing = { sentAt: null, app: 'tube', userAgent: '', country: '', count: null };
+  const silent = { ...nothing, receivedAt: NOON, allowed };
+  assert.deepEqual(readMeta(record([]), createContext()), silent);
   for (const nonsense of ['', 'soon', 'Infinity', '-5', '1.5', '1e300', 'NaN'])
     assert.deepEqual(
       readMeta(
@@ -200,9 +204,14 @@ test('headers of a record, and what stands in where a foreign producer says noth
           ['sent_at', nonsense],
           ['app', ''],
         ]),
-        'tube',
+        createContext(),
       ),
       silent,
       nonsense,
     );
+  // What a producer writes as the record's own time counts while an event could have it.
+  const written = (timestamp: number) => readMeta({ ...record([]), timestamp }, createContext()).receivedAt;
+  for (const at of [NOON - 90 * day, NOON - 1, NOON + day]) assert.equal(written(at), at);
+  for (const at of [-1, 0, NOON / 1000, NOON - 90 * day - 1, NOON + day + 1, Number.NaN, 1.5])
+    assert.equal(written(at), NOON, String(at));
 });

@@ -2,7 +2,7 @@
 import http from 'node:http';
 import { EVENT_COLUMN_NAMES } from '../../src/pipeline/encode.ts';
 import type { StoreClient, StoreEndpoint } from '../../src/store/client.ts';
-import { EventStore, type Places } from '../../src/store/events.ts';
+import { EventStore, type LogSource, type Places } from '../../src/store/events.ts';
 import { StoreError } from '../../src/store/store-error.ts';
 
 export type Fault =
@@ -107,9 +107,9 @@ export class FaultyStore extends EventStore {
     await super.mark(...args);
   }
 
-  override async endInserts(partition: number) {
+  override async endInserts(source: LogSource) {
     this.calls.push('end inserts');
-    await super.endInserts(partition);
+    await super.endInserts(source);
   }
 
   override async present(places: Places) {

@@ -94,6 +94,7 @@ export function createContext(overrides: Partial<BatchContext> = {}): BatchConte
   return {
     dedupe: createWindow(),
     defaultApp: 'tube',
+    foreign: { ageMaxMs: 90 * 86_400_000, aheadMaxMs: 86_400_000, now: () => NOON },
     present: new Map(),
     ...overrides,
   };
@@ -116,7 +117,7 @@ export function batchOf(
   context: BatchContext = createContext(),
   builder: BlockBuilder = createBuilder(),
 ): Batch {
-  const batch = new Batch(records[0]?.partition ?? 0, builder);
+  const batch = new Batch({ topic: TOPIC, partition: records[0]?.partition ?? 0 }, builder);
   batch.open();
   for (const record of records) batch.take(record, context);
   return batch;

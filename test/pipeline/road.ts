@@ -90,6 +90,8 @@ export class TestRoad {
           dedupeWindowMs: 900_000,
           dedupeEntriesMax: 1 << 20,
           sessionActorsMax: 1 << 20,
+          timestampAgeMaxMs: RETENTION_MS,
+          timestampAheadMaxMs: DAY,
           ...limits,
         },
         defaultApp: 'tube',

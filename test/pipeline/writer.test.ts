@@ -23,6 +23,7 @@ import {
   recomputeSome,
   recordOf,
   rowsOf,
+  TOPIC,
   uuid7,
 } from './rig.ts';
 
@@ -45,7 +46,7 @@ function createWriter(
   memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 }),
 ): Writer {
   return new Writer({
-    partition: 0,
+    source: { topic: TOPIC, partition: 0 },
     store,
     steps: createSteps(memory),
     observer: { step() {} },
@@ -219,10 +220,10 @@ test('rows that land after a recompute took their bucket for clean are counted a
   });
   site.store.faults.push('arrives after the lease');
   const { endInserts } = site.store;
-  site.store.endInserts = async (partition) => {
+  site.store.endInserts = async (source) => {
     // The mark outlives the insert's lease by some: the recompute waits for its end.
     await recomputeSome(recompute);
-    await endInserts.call(site.store, partition);
+    await endInserts.call(site.store, source);
   };
   await createWriter(site.store).write(batchOf(someRecords(0), contextOfAll()));
   assert.deepEqual(site.store.refusals, []);

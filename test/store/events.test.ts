@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { insertIdPrefix } from '../../src/store/events.ts';
+import { insertIdPrefix, type LogSource } from '../../src/store/events.ts';
 import { StoreError } from '../../src/store/store-error.ts';
-import { batchOf, insertBatch, insertRecords, NOON, openTables, recordOf, uuid7 } from '../pipeline/rig.ts';
+import {
+  batchOf,
+  insertBatch,
+  insertRecords,
+  NOON,
+  openTables,
+  recordOf,
+  TOPIC,
+  uuid7,
+} from '../pipeline/rig.ts';
 
 const MINUTE = 60_000;
 /** Names that would end a literal, or be taken for something else. */
@@ -50,14 +59,14 @@ test('what is present: by place and id, within the places asked for', async () =
   await insertRecords(store, records);
   await insertRecords(store, [recordOf(4, [seen(49)], { partition: 1 })]);
   assert.deepEqual(
-    await store.present({ partition: 0, from: 4, until: 6 }),
+    await store.present({ topic: TOPIC, partition: 0, from: 4, until: 6 }),
     new Map([[4, new Set([`0 ${uuid7(40)}`, `1 ${uuid7(41)}`])]]),
   );
-  assert.equal((await store.present({ partition: 0, from: 0, until: 100 })).size, 3);
-  assert.equal((await store.present({ partition: 0, from: 7, until: 100 })).size, 0);
+  assert.equal((await store.present({ topic: TOPIC, partition: 0, from: 0, until: 100 })).size, 3);
+  assert.equal((await store.present({ topic: TOPIC, partition: 0, from: 7, until: 100 })).size, 0);
   // Another log, whose first places are the same.
   await insertRecords(store, [recordOf(3, [seen(31)])]);
-  assert.deepEqual((await store.present({ partition: 0, from: 3, until: 4 })).get(3)?.size, 2);
+  assert.deepEqual((await store.present({ topic: TOPIC, partition: 0, from: 3, until: 4 })).get(3)?.size, 2);
 });
 
 test('marks: one bucket each, whatever the app is called', async () => {
@@ -86,7 +95,7 @@ test('what is stored of some places can be marked after the fact', async () => {
     recordOf(1, [seen(3)]),
   ]);
   await insertRecords(store, [recordOf(9, [seen(9, { timestamp: NOON - 60 * MINUTE })])]);
-  await store.markStored({ partition: 0, from: 0, until: 9 });
+  await store.markStored({ topic: TOPIC, partition: 0, from: 0, until: 9 });
   const marks = await client.select(
     'SELECT app_id, toUnixTimestamp(bucket) AS bucket FROM bucket_state WHERE lease_until > 0 ORDER BY bucket',
   );
@@ -106,7 +115,7 @@ test('recent ids: by receipt, newest first, cut; and those that claim to be of l
     recordOf(3, [seen(3)], at(2)),
   ]);
   await insertRecords(store, [recordOf(3, [seen(33)], { ...at(2), partition: 1 })]);
-  const ids = await store.recentIds(0, NOON - MINUTE, 10);
+  const ids = await store.recentIds({ topic: TOPIC, partition: 0 }, NOON - MINUTE, 10);
   assert.deepEqual(
     ids.map((row) => row.event_id),
     [3, 2, 1].map((n) => uuid7(n)),
@@ -114,7 +123,7 @@ test('recent ids: by receipt, newest first, cut; and those that claim to be of l
   assert.equal(ids[2]!.timestamp, NOON + 5 * MINUTE);
   assert.equal(ids[2]!.received_at, NOON - 20 * MINUTE);
   assert.deepEqual(
-    (await store.recentIds(0, NOON - 60 * MINUTE, 2)).map((row) => row.event_id),
+    (await store.recentIds({ topic: TOPIC, partition: 0 }, NOON - 60 * MINUTE, 2)).map((row) => row.event_id),
     [uuid7(3), uuid7(2)],
   );
 });
@@ -182,10 +191,10 @@ test('a block of the ledger written again replaces what it said', async () => {
   const { client, store } = await openTables();
   const fates = { stored: 5, duplicate: 3, filtered: 0, quarantined: 1 };
   const rows = NASTY.map((app) => ({ app, minute: NOON / 1000, ...fates }));
-  await store.writeLedger({ partition: 1, firstOffset: 10, nextOffset: 12, rows });
-  await store.writeLedger({ partition: 1, firstOffset: 12, nextOffset: 20, rows });
-  await store.writeLedger({ partition: 1, firstOffset: 10, nextOffset: 12, rows });
-  await store.writeLedger({ partition: 1, firstOffset: 20, nextOffset: 21, rows: [] });
+  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 10, nextOffset: 12, rows });
+  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 12, nextOffset: 20, rows });
+  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 10, nextOffset: 12, rows });
+  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 20, nextOffset: 21, rows: [] });
   const ledger = await client.select<Record<string, unknown>>('SELECT * FROM ledger');
   assert.equal(ledger.length, NASTY.length);
   for (const { app_id, ...line } of ledger) {
@@ -201,26 +210,29 @@ test('a block of the ledger written again replaces what it said', async () => {
   }
 });
 
-test('inserts of one partition are ended, others go on', async () => {
+test('inserts of one source are ended, others go on', async () => {
   const { client, store } = await openTables();
-  const slow = (partition: number) =>
+  const one = { topic: TOPIC, partition: 1 };
+  const ten = { topic: TOPIC, partition: 10 };
+  const other = { topic: `${TOPIC}-1`, partition: 1 };
+  const slow = (source: LogSource) =>
     client.select(
       'SELECT sleepEachRow(0.1) FROM numbers(600) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 100000000',
       {},
-      { queryId: `${insertIdPrefix(partition)}test-${Math.random()}` },
+      { queryId: `${insertIdPrefix(source)}test-${Math.random()}` },
     );
-  const running = (partition: number) =>
-    client.select(
-      `SELECT 1 FROM system.processes WHERE startsWith(query_id, '${insertIdPrefix(partition)}')`,
-    );
-  const one = assert.rejects(slow(1));
-  const ten = assert.rejects(slow(10));
-  while ((await running(1)).length === 0 || (await running(10)).length === 0);
-  await store.endInserts(1);
-  await one;
-  assert.equal((await running(10)).length, 1, '1 is no prefix of 10');
-  await store.endInserts(10);
-  await ten;
+  const running = (source: LogSource) =>
+    client.select(`SELECT 1 FROM system.processes WHERE startsWith(query_id, '${insertIdPrefix(source)}')`);
+  const all = [one, ten, other];
+  const ended = all.map((source) => assert.rejects(slow(source)));
+  for (const source of all) while ((await running(source)).length === 0);
+  await store.endInserts(one);
+  await ended[0];
+  assert.equal((await running(ten)).length, 1, '1 is no beginning of 10');
+  assert.equal((await running(other)).length, 1, 'nor one topic of another');
+  await store.endInserts(ten);
+  await store.endInserts(other);
+  await Promise.all(ended);
 });
 
 test('a back-fill: as many buckets in one mark and one look-up as there are in 90 days', async () => {

@@ -4,7 +4,7 @@ import { eventColumns } from '../../src/event/columns.ts';
 import { BLOCK_TEXTS, createBlock } from '../../src/pipeline/block.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
 import { VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from '../../src/store/sql/views.ts';
-import { batchOf, NOON, openTables, recordOf, uuid7 } from '../pipeline/rig.ts';
+import { batchOf, NOON, openTables, recordOf, TOPIC, uuid7 } from '../pipeline/rig.ts';
 
 /** The server's own columns: it fills them, or they are other names of the others. */
 const SERVERS = ['inserted_at', 'actor', 'event_type', 'metadata'];
@@ -87,6 +87,7 @@ test('a block as the pipeline encodes it is read back column by column', async (
   );
   const place = {
     received_at: NOON + 7,
+    log_topic: TOPIC,
     log_partition: 3,
     log_offset: 5,
     lease_until: leaseUntil,

@@ -9,7 +9,15 @@ import { bucketStatesSql, foldViewsSql, VIEW_COLUMNS } from '../../src/store/sql
 import { verifyRecount } from '../faults/verify.ts';
 import { createOracle, type Delivery } from '../oracle/oracle.ts';
 import { createRandom, type Random } from '../oracle/random.ts';
-import { insertRecords, NOON, openTables, recomputeSome, recordOf, type Tables } from '../pipeline/rig.ts';
+import {
+  insertRecords,
+  NOON,
+  openTables,
+  recomputeSome,
+  recordOf,
+  type Tables,
+  TOPIC,
+} from '../pipeline/rig.ts';
 
 const ROUNDS = Number(process.env.RECOMPUTE_ROUNDS ?? 1);
 /** Statements of a round, with those of the engagement's days and of the end. */
@@ -83,7 +91,7 @@ let nextOffset = 0;
 async function land({ client, store }: Tables, events: readonly object[]): Promise<void> {
   const record: LogRecord = recordOf(nextOffset++, events);
   await insertRecords(store, [record]);
-  await store.markStored({ partition: 0, from: record.offset, until: record.offset + 1 });
+  await store.markStored({ topic: TOPIC, partition: 0, from: record.offset, until: record.offset + 1 });
   await client.select('SELECT 1');
 }
 

@@ -27,6 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ingest: ['event', 'log', 'http', 'access', 'telemetry'],
   pipeline: ['event', 'log', 'store', 'telemetry'],
   query: ['event', 'store', 'catalog', 'cache', 'http', 'access', 'telemetry'],
+  derived: ['event', 'log', 'store', 'telemetry'],
   live: ['event', 'store', 'http', 'access', 'telemetry'],
   demo: [],
 };

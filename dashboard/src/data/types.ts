@@ -151,6 +151,7 @@ export interface PipelineStep {
 }
 
 export interface LogPartition {
+  topic: string;
   partition: number;
   end_offset: number;
   committed: number;

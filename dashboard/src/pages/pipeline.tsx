@@ -153,6 +153,7 @@ function Steps({ pipeline }: { pipeline: Pipeline }) {
 const PARTITIONS_MAX = 64;
 
 function Partitions({ pipeline }: { pipeline: Pipeline }) {
+  const many = new Set(pipeline.log.partitions.map((one) => one.topic)).size > 1;
   const all = [...pipeline.log.partitions].sort((a, b) => b.lag_ms - a.lag_ms || a.partition - b.partition);
   return (
     <Scroller class="table-scroll table-tall" label="Partitions, the furthest behind first">
@@ -175,9 +176,9 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
         </thead>
         <tbody>
           {all.slice(0, PARTITIONS_MAX).map((one) => (
-            <tr key={one.partition}>
+            <tr key={`${one.topic}/${one.partition}`}>
               <th scope="row" class="num">
-                {one.partition}
+                {many ? `${one.topic} · ${one.partition}` : one.partition}
               </th>
               <td class="num">{fullNumber(one.end_offset)}</td>
               <td class="num">{fullNumber(one.committed)}</td>

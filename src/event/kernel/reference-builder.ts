@@ -16,7 +16,7 @@ import {
 import { readBody } from './body.ts';
 import { deriveViewId, hash64, hashParts, hex16 } from './hash.ts';
 import { JsonText } from './json.ts';
-import { type EventReading, readEvent } from './reading.ts';
+import { type EventClock, type EventReading, readEvent } from './reading.ts';
 import { checkUtf8, verdictOn } from './reference-scanner.ts';
 import { readCell, rowJson } from './row-json.ts';
 import { type RowArrayName, type RowType, rowArrays, rowBytes, rowTypeBytes, viewRows } from './rows.ts';
@@ -37,6 +37,16 @@ export function hashPayload(app: string, reading: EventReading): bigint {
     const bytes = typeof field === 'string' ? Buffer.from(field) : field;
     return bytes.length === 0 ? hash : hash64(bytes, hash ^ BigInt(place + 1));
   }, 0n);
+}
+
+/** What the events of a record are judged by. */
+export function recordClock({ receivedAt, allowed }: EventRecord, sentAt: number | null): EventClock {
+  return {
+    receivedAt,
+    sentAt,
+    oldestAllowed: allowed?.oldest ?? Number.NEGATIVE_INFINITY,
+    newestAllowed: allowed?.newest ?? Number.POSITIVE_INFINITY,
+  };
 }
 
 /** A record that is broken as a whole. */
@@ -219,8 +229,7 @@ export class ReferenceBlockBuilder implements BlockBuilder {
     if (body.error !== null) return { firstRow, ...brokenRecord(record.value, body.error.detail) };
     const bad: EventVerdict[] = [];
     const sentAt = body.sentAt ?? record.sentAt;
-    const bounds = { oldestAllowed: Number.NEGATIVE_INFINITY, newestAllowed: Number.POSITIVE_INFINITY };
-    const clock = { receivedAt: record.receivedAt, sentAt, ...bounds };
+    const clock = recordClock(record, sentAt);
     for (const [index, slice] of body.slices.entries()) {
       if (skip !== null && skip[index] === 1) continue;
       if (slice.node === null) {

@@ -24,7 +24,7 @@
  *   order of the table (type before length; timestamp: no moment, too old, too far ahead; properties and context: no
  *   object, bytes, levels, keys). An unreadable time of sending, and odd values inside properties, are no problem.
  * - timestamp + (receivedAt - time of sending), where one is known: the event's own, else the body's, else the
- *   request's. Age is judged by that when scanning, never when building a block.
+ *   request's. Age is judged by that: when scanning, and when building a block only of records that nobody scanned.
  * - Properties and context are kept as they were written, line breaks turned into spaces, `ip` cut out of context.
  *   The last of two equal keys counts when a value is taken out of them.
  * - Measures are JSON numbers, finite and not negative; else unknown. Booleans are true for JSON true only.

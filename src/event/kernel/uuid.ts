@@ -1,8 +1,9 @@
 /** UUIDs as the kernel reads and makes them. Bytes are in network order, text is lower case. */
 import { createHash } from 'node:crypto';
 
-/** Ids of clients that are no UUIDs, and ids made of a place in the log, must never meet: each has its namespace. */
+/** Ids of clients that are no UUIDs, of places in the log and of derived events must never meet: each has its namespace. */
 const clientIds = Buffer.from('4be1c8f03e0b4f6f9d6a6d3c5a8f1e27', 'hex');
+const derivedIds = Buffer.from('0d5e4f9a71b24c5d8f3e6b9c2a1d7e40', 'hex');
 const coordinateIds = Buffer.from('b0a4d7125c1e4c0e8f6e2f9a7d3b6c58', 'hex');
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -28,6 +29,11 @@ export function coordinateEventId(
   index: number,
 ): Uint8Array {
   return uuidV5(coordinateIds, `${topic === '' ? '' : `${topic}:`}${partition}:${offset}:${index}`);
+}
+
+/** The id of a derived event: of its name and what it is derived from. */
+export function derivedEventId(name: string, ...parts: readonly string[]): Uint8Array {
+  return uuidV5(derivedIds, [name, ...parts].join('\x1f'));
 }
 
 /** 16 bytes as text. */

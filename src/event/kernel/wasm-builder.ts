@@ -15,7 +15,7 @@ import {
 import { readBody, readLineSlice } from './body.ts';
 import { JsonText } from './json.ts';
 import { type EventReading, readEvent } from './reading.ts';
-import { brokenRecord, flagsOf } from './reference-builder.ts';
+import { brokenRecord, flagsOf, recordClock } from './reference-builder.ts';
 import { checkUtf8, verdictOn } from './reference-scanner.ts';
 import { readCell, rowJson } from './row-json.ts';
 import { type RowArrayName, rowBytes } from './rows.ts';
@@ -224,7 +224,13 @@ export class WasmBlockBuilder implements BlockBuilder {
   }
 
   #setClock(attempt: Attempt): void {
-    this.#exports.setClock(attempt.record.receivedAt, attempt.sentAt ?? NaN, -farMs, farMs);
+    const { receivedAt, allowed } = attempt.record;
+    this.#exports.setClock(
+      receivedAt,
+      attempt.sentAt ?? NaN,
+      allowed?.oldest ?? -farMs,
+      allowed?.newest ?? farMs,
+    );
   }
 
   #run(attempt: Attempt): number {
@@ -265,13 +271,7 @@ export class WasmBlockBuilder implements BlockBuilder {
       bad.push(verdictOn(record.value, slice, index, { code: 'invalid_json', detail: slice.detail }));
       return;
     }
-    const clock = {
-      receivedAt: record.receivedAt,
-      sentAt,
-      oldestAllowed: -Infinity,
-      newestAllowed: Infinity,
-    };
-    const read = readEvent(text, slice.node, clock, null);
+    const read = readEvent(text, slice.node, recordClock(record, sentAt), null);
     if ('refusal' in read) bad.push(verdictOn(record.value, slice, index, read.refusal));
     else this.#putReading(read.reading, index, attempt);
   }

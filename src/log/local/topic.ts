@@ -1,5 +1,12 @@
 import type { Assignment, Lag } from '../log.ts';
-import { type LogRecord, LogUnavailableError, type Membership, type NewRecord, type Topic } from '../log.ts';
+import {
+  type LogRecord,
+  LogUnavailableError,
+  type Membership,
+  type NewRecord,
+  type SoleWriter,
+  type Topic,
+} from '../log.ts';
 import type { Commits } from './commits.ts';
 import { Cursor } from './cursor.ts';
 import type { LogFiles } from './files.ts';
@@ -7,6 +14,7 @@ import type { FreeSpace } from './free-space.ts';
 import { Group } from './group.ts';
 import type { Partition } from './partition.ts';
 import type { Retention } from './retention.ts';
+import { LocalSoleWriter } from './sole-writer.ts';
 import type { PartitionWriter } from './writer.ts';
 
 const TAIL_READ_BYTES = 1024 * 1024;
@@ -38,6 +46,7 @@ export class LocalTopic implements Topic {
   readonly #options: LocalTopicOptions;
   readonly #groups = new Map<string, Group>();
   readonly #closing = new AbortController();
+  readonly #soleWriters = new Map<number, LocalSoleWriter>();
   /** The last answers of `lag`, per partition: the offset that was asked for and its timestamp. */
   readonly #oldest = new Map<number, { offset: number; timestamp: number | null }>();
 
@@ -70,6 +79,21 @@ export class LocalTopic implements Topic {
     const blocked = shard.retention.blockedBy();
     if (blocked !== null) return Promise.reject(new LogUnavailableError(blocked, RETRY_AFTER_MS));
     return shard.writer.append(records);
+  }
+
+  async openSoleWriter(id: number): Promise<SoleWriter> {
+    const shard = this.#options.shards[id];
+    if (!shard) throw new RangeError(`${this.name} has no partition ${id}`);
+    const before = this.#soleWriters.get(id);
+    const writer = new LocalSoleWriter({
+      partition: shard.partition,
+      openCursor: (offset) => new Cursor(this.#options.files, shard.partition, offset),
+      append: (records) => this.append(records),
+    });
+    this.#soleWriters.set(id, writer);
+    // The process has the log to itself, so that all others there can be are of this process.
+    await before?.shutOut();
+    return writer;
   }
 
   async join(name: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership> {

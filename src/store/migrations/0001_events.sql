@@ -1,4 +1,4 @@
--- Raw events, one row an event, with the coordinate that the log gave it. Everything else is recomputed from here.
+-- Raw events, one row an event, with the coordinate that the log gave it: topic, partition, offset, index. Everything else is recomputed from here.
 -- The sort key puts a bucket (app, 5 minutes) in one place: a recompute and a look at an open bucket read just its rows,
 -- and one video's rows of a bucket lie together. Measured against keys that begin with the event name in docs/decisions.md.
 CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
     context String CODEC(ZSTD(1)),
     received_at DateTime64(3, 'UTC') CODEC(Delta, LZ4),
     payload_hash UInt64,
+    log_topic LowCardinality(String),
     log_partition UInt16,
     log_offset UInt64 CODEC(Delta, LZ4),
     log_index UInt32,

@@ -2,6 +2,7 @@
 -- minute of receipt. A block starts where the last commit ended, so a block written again after a crash has the same key.
 CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
 (
+    log_topic LowCardinality(String),
     log_partition UInt16,
     first_offset UInt64,
     next_offset UInt64,
@@ -15,7 +16,7 @@ CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
     version DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
-ORDER BY (log_partition, first_offset)
+ORDER BY (log_topic, log_partition, first_offset)
 TTL toDateTime(version) + INTERVAL {retention_events_days} DAY;
 
 CREATE OR REPLACE VIEW {database}.ledger {on_cluster} AS
@@ -68,3 +69,33 @@ SELECT
     properties,
     nullIf(context, '') AS metadata
 FROM {database}.events;
+
+-- What stands on the topic of derived events, read back from there: which of them need not be published again.
+CREATE TABLE IF NOT EXISTS {database}.derived_events {on_cluster}
+(
+    app_id LowCardinality(String),
+    video_id String CODEC(ZSTD(1)),
+    view_id String CODEC(ZSTD(1)),
+    event_id UUID,
+    event_name LowCardinality(String),
+    payload String CODEC(ZSTD(1)),
+    published_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
+    version DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+ORDER BY (app_id, video_id, view_id, event_id)
+TTL toDateTime(version) + INTERVAL {retention_sessions_days} DAY
+SETTINGS index_granularity = 1024;
+
+-- Up to which offset stored events were looked at: for ends of views and errors, and for views that fell silent.
+-- The row without a topic says since when (epoch ms, by time of receipt) derived events are published at all.
+CREATE TABLE IF NOT EXISTS {database}.derived_progress {on_cluster}
+(
+    log_topic LowCardinality(String),
+    log_partition UInt16,
+    ended UInt64,
+    silent UInt64,
+    version DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+ORDER BY (log_topic, log_partition);

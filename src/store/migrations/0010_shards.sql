@@ -18,11 +18,13 @@ TTL bucket + INTERVAL {retention_sessions_days} DAY;
 -- received under. `shard` is the server's own place.
 CREATE TABLE IF NOT EXISTS {database}.shard_layouts {on_cluster}
 (
+    -- '' where it was not told: that row speaks of every topic.
+    log_topic LowCardinality(String),
     shards UInt16,
     partitions UInt16,
     shard UInt16,
     at DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = {engine:ReplacingMergeTree(at)}
-ORDER BY (shards, partitions, shard)
+ORDER BY (log_topic, shards, partitions, shard)
 TTL toDateTime(at) + INTERVAL {retention_events_days} DAY;

@@ -7,6 +7,7 @@ import type { StoreReader } from './buckets.ts';
 export interface EventPlace {
   /** Epoch ms. */
   readonly at: number;
+  readonly topic: string;
   readonly partition: number;
   readonly offset: number;
   readonly index: number;
@@ -58,6 +59,7 @@ export type StoredEventRow = Record<(typeof EVENT_TEXTS)[number], string> & {
   /** JSON text. */
   readonly properties: string;
   readonly context: string;
+  readonly log_topic: string;
   readonly log_partition: number;
   readonly log_offset: number;
   readonly log_index: number;
@@ -66,7 +68,7 @@ export type StoredEventRow = Record<(typeof EVENT_TEXTS)[number], string> & {
 const HOUR_MS = 3_600_000;
 /** How far back to look at first; a long table is not sorted for its newest fifty rows. */
 const STEPS_MS = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, Number.POSITIVE_INFINITY];
-const PLACE = '(timestamp, log_partition, log_offset, log_index)';
+const PLACE = '(timestamp, log_topic, log_partition, log_offset, log_index)';
 
 /** One page, at most `limit` rows. Rejects with StoreError. */
 export async function askEvents(store: StoreReader, question: EventsQuestion): Promise<StoredEventRow[]> {
@@ -108,11 +110,11 @@ async function readPage(
     question.after === null ? '1' : `${PLACE} ${down ? '<' : '>'} ${placeSql(question.after, values)}`;
   const sql = `
 SELECT event_id, toUnixTimestamp64Milli(timestamp) AS at, toUnixTimestamp64Milli(received_at) AS received_ms, ${EVENT_TEXTS.join(', ')},
-  is_bot, session_assigned, properties, context, log_partition, log_offset, log_index
+  is_bot, session_assigned, properties, context, log_topic, log_partition, log_offset, log_index
 FROM events
 WHERE ${appsSql(values, question.apps)} AND ${timestampSql(range, values)} AND ${question.bots ? '1' : 'NOT is_bot'}
   AND ${filtersSql(question.filters, values)} AND ${after}
-ORDER BY timestamp${direction}, log_partition${direction}, log_offset${direction}, log_index${direction}
+ORDER BY timestamp${direction}, log_topic${direction}, log_partition${direction}, log_offset${direction}, log_index${direction}
 LIMIT ${question.limit}`;
   return await store.select<StoredEventRow>(sql, values.params, { settings: LAZY });
 }
@@ -126,6 +128,7 @@ const LAZY = {
 function placeSql(place: EventPlace, values: SqlValues): string {
   const parts = [
     values.instant(place.at),
+    values.text(place.topic),
     values.add('UInt16', place.partition),
     values.add('UInt64', place.offset),
     values.add('UInt32', place.index),

@@ -6,6 +6,7 @@
  */
 import type { EventKindName } from '../../event/event.ts';
 import type { Params, QueryOptions, StoreClient } from '../client.ts';
+import type { LogSource } from '../events.ts';
 
 /** What events mean to realtime (product §5); a `video_error` stops a view when it is fatal. */
 export const realtimeKinds = {
@@ -173,17 +174,22 @@ FROM events WHERE ${IN_WINDOW} GROUP BY app_id, received_at`;
   return client.stream<ReceivedRow>(sql, params(span), options);
 }
 
-/** Per partition, the last offset that has a row in the window. Rejects with StoreError. */
+/** One source's key in what `readLastOffsets` answers. */
+export function sourceKey({ topic, partition }: LogSource): string {
+  return `${topic}/${partition}`;
+}
+
+/** By `sourceKey`, the last offset that has a row in the window. Rejects with StoreError. */
 export async function readLastOffsets(
   client: StoreClient,
   span: RealtimeSpan,
   options?: QueryOptions,
-): Promise<Map<number, number>> {
-  const rows = await client.select<{ partition: number; offset: number }>(
-    `SELECT log_partition AS partition, max(log_offset) AS offset FROM events
-     WHERE received_at > ${instant('since')} AND received_at <= ${instant('now')} GROUP BY log_partition`,
+): Promise<Map<string, number>> {
+  const rows = await client.select<LogSource & { readonly offset: number }>(
+    `SELECT log_topic AS topic, log_partition AS partition, max(log_offset) AS offset FROM events
+     WHERE received_at > ${instant('since')} AND received_at <= ${instant('now')} GROUP BY log_topic, log_partition`,
     params(span),
     options,
   );
-  return new Map(rows.map((row) => [row.partition, row.offset]));
+  return new Map(rows.map((row) => [sourceKey(row), row.offset]));
 }
