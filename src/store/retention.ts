@@ -23,6 +23,7 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   user_engagement_daily: { age: 'date', days: 'sessionsDays' },
   ledger_blocks: { age: 'toDateTime(version)', days: 'eventsDays' },
   dead_letters: { age: 'toDateTime(received_at)', days: 'eventsDays' },
+  dead_letter_states: { age: 'toDateTime(received_at)', days: 'eventsDays' },
 };
 
 export const RETAINED_TABLES: readonly string[] = Object.keys(AGES);

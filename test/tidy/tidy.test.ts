@@ -23,9 +23,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   access: ['http'],
   store: ['event', 'telemetry'],
   catalog: ['telemetry'],
-  ingest: ['event', 'log', 'http', 'access', 'telemetry'],
+  letters: ['event'],
+  ingest: ['event', 'letters', 'log', 'http', 'access', 'telemetry'],
   pipeline: ['event', 'log', 'store', 'telemetry'],
-  query: ['event', 'store', 'catalog', 'http', 'access', 'telemetry'],
+  query: ['event', 'letters', 'store', 'catalog', 'http', 'access', 'telemetry'],
   live: ['event', 'store', 'http', 'access', 'telemetry'],
   demo: [],
 };
