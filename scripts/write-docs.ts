@@ -81,6 +81,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
     gapLimitMs: 1,
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
+    letters: null,
     now: () => 0,
   });
   addRealtimeRoutes(app, {} as never);

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { runDlq } from './commands/dlq.ts';
 import { runMigrate } from './commands/migrate.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
   status: { run: runStatus, doc: 'say how a running service is' },
+  dlq: { run: runDlq, doc: 'list, fix, replay and discard dead letters' },
   settings: { run: printSettings, doc: 'print every setting as a table' },
 };
 

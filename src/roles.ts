@@ -8,13 +8,17 @@ import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
+import { createResend } from './ingest/resend.ts';
+import { createJudge } from './letters/judge.ts';
 import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
+import type { LetterDesk } from './query/replay.ts';
 import type { Role } from './settings/process.ts';
+import { writeLetterStates } from './store/dead-letters.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
@@ -203,8 +207,21 @@ async function openQuery(house: House): Promise<void> {
     gapLimitMs: config.gapLimitMs,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
+    letters: createLetterDesk(house),
     now,
   });
   await serveDashboard(http.app);
   gate.serving();
+}
+
+const LETTER_STATES_TIMEOUT_MS = 10_000;
+
+/** Dead letters go back where ingest puts events, judged as ingest judges them. */
+function createLetterDesk({ config, kernel, log, store, now }: House): LetterDesk {
+  const { ageMaxMs, aheadMaxMs, ackTimeoutMs } = ingestLimits(config);
+  return {
+    judge: createJudge({ kernel, defaultApp: config.defaultApp, ageMaxMs, aheadMaxMs }),
+    resend: createResend({ topic: log.topic(config.topic), ackTimeoutMs, now }),
+    settle: (rows, queryId) => writeLetterStates(store.client, rows, queryId, LETTER_STATES_TIMEOUT_MS),
+  };
 }

@@ -37,14 +37,14 @@ test('help and version', async () => {
   const [help, bare, version] = await Promise.all([run(['--help']), run([]), run(['--version'])]);
   assert.equal(help.code, 0);
   assert.equal(help.stderr, '');
-  for (const command of ['start', 'demo', 'migrate', 'status', 'settings'])
+  for (const command of ['start', 'demo', 'migrate', 'status', 'dlq', 'settings'])
     assert.match(help.stdout, new RegExp(`^  ${command} `, 'm'));
   assert.deepEqual(bare, { ...help, code: 2 }, 'no word is a wrong word');
   assert.deepEqual(version, { code: 0, stdout: `${readVersion()}\n`, stderr: '' });
 });
 
 test("each command's own help", async () => {
-  const commands = ['start', 'demo', 'migrate', 'status'];
+  const commands = ['start', 'demo', 'migrate', 'status', 'dlq'];
   const answers = await Promise.all(commands.map((command) => run([command, '--help'])));
   for (const [i, { code, stdout }] of answers.entries()) {
     assert.equal(code, 0);

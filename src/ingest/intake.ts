@@ -93,7 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
     if (scan.verdicts.length === 0) return topic.append(records);
     turn = (turn + 1) % deadLetters.partitions;
     const identity = origin.idempotencyKey ?? formatUuid(freshIds.next(1));
-    const letters = createDeadLetters(scan.verdicts, outline, identity, turn);
+    const letters = createDeadLetters(scan.verdicts, { ...outline, sentAt: scan.sentAt }, identity, turn);
     return Promise.all([topic.append(records), deadLetters.append(letters)]);
   }
 
@@ -130,14 +130,15 @@ function scanProblem(error: NonNullable<Scan['error']>, eventsMax: number): Http
   return new HttpProblem(error.code, error.detail, { extra });
 }
 
-function unavailable(cause: LogUnavailableError): HttpProblem {
+export function unavailable(cause: LogUnavailableError): HttpProblem {
   return new HttpProblem('log_unavailable', 'The log cannot take events now; nothing was promised.', {
     cause,
     retryAfterMs: cause.retryAfterMs,
   });
 }
 
-function withDeadline(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+/** Rejects with LogUnavailableError when the time is over; the work goes on. */
+export function withDeadline(work: Promise<unknown>, timeoutMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new LogUnavailableError(`not durable within ${timeoutMs} ms`, 1000));

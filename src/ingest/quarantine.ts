@@ -14,7 +14,7 @@ const valueBytesMax = 1_048_576;
  */
 export function createDeadLetters(
   verdicts: readonly EventVerdict[],
-  outline: RecordOutline,
+  outline: RecordOutline & { readonly sentAt: number | null },
   identity: string,
   partition: number,
 ): NewRecord[] {
@@ -30,6 +30,10 @@ export function createDeadLetters(
       ['dlq.truncated', String(truncated)],
       ['dlq.app', outline.app],
     ];
+    // What a replay cannot tell from the event itself.
+    if (outline.sentAt !== null) headers.push(['dlq.sent_at', String(Math.round(outline.sentAt))]);
+    if (outline.userAgent !== '') headers.push(['dlq.ua', outline.userAgent]);
+    if (outline.country !== '') headers.push(['dlq.country', outline.country]);
     const value = truncated ? verdict.raw.slice(0, valueBytesMax) : verdict.raw;
     return { partition, key: null, headers, value, timestamp: outline.receivedAt };
   });

@@ -79,7 +79,8 @@ function splitLines(
   return shares;
 }
 
-function createRecord(
+/** One record of `count` events. `sentAt` in epoch ms. */
+export function createRecord(
   partition: number,
   value: Uint8Array,
   count: number,

@@ -88,6 +88,8 @@ export class Batch {
   openedAt = 0;
   /** Epoch ms of receipt of its oldest event. */
   oldestReceivedAt = Infinity;
+  /** Epoch ms at which its oldest record came into the log: later than its receipt where a dead letter was replayed. */
+  oldestAppendedAt = Infinity;
   #parseSeconds = 0;
   /** Ids that were looked up in ClickHouse, and how many of them were there with the same payload. */
   lookups = 0;
@@ -134,6 +136,7 @@ export class Batch {
     const added = this.builder.add(recordInput(record, meta), null);
     this.#parseSeconds += (performance.now() - began) / 1000;
     this.oldestReceivedAt = Math.min(this.oldestReceivedAt, meta.receivedAt);
+    this.oldestAppendedAt = Math.min(this.oldestAppendedAt, record.timestamp);
     const span: Span = { record, meta, firstRow: added.firstRow, rows: 0, events: added.events, skip: null };
     this.spans.push(span);
     for (const bad of added.bad) this.#bury(span, bad);

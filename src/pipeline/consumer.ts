@@ -35,7 +35,7 @@ export interface PipelineLimits {
 
 export interface PipelineObserver extends StepObserver {
   consumed(records: number, events: number): void;
-  /** Rows stored, after the insert. `freshnessMs`: age of the batch's oldest event by time of receipt. */
+  /** Rows stored, after the insert. `freshnessMs`: age of the batch's oldest record. */
   flushed(rows: number, seconds: number, freshnessMs: number): void;
   dropped(reason: string, count: number): void;
   /** Duplicates by where they were found, and look-ups made. */
@@ -220,7 +220,7 @@ class Road {
     // 1. insert
     await writer.write(batch);
     dedupe.settle(remembered);
-    if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestReceivedAt);
+    if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestAppendedAt);
     // 2. dead letters
     await this.#persist('dead letters', () => buryDead(batch, topic.name, deadLetters));
     // 3. ledger

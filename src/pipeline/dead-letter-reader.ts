@@ -75,6 +75,9 @@ export function readLetter(record: LogRecord): DeadLetterRow {
     payload,
     truncated: header.get('dlq.truncated') === 'true',
     receivedAt: whole('dlq.received_at', record.timestamp),
+    sentAt: number('dlq.sent_at'),
+    userAgent: header.get('dlq.ua') ?? '',
+    country: header.get('dlq.country') ?? '',
   };
 }
 

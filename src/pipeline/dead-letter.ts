@@ -22,6 +22,11 @@ export async function buryDead(batch: Batch, topic: string, deadLetters: Topic):
       ['dlq.app', span.meta.app],
       ['dlq.truncated', String(raw.length > DEAD_LETTER_BYTES_MAX)],
     ];
+    // What a replay cannot tell from the event itself. A collision is told by its row, whose time is repaired already.
+    const { sentAt, userAgent, country } = span.meta;
+    if (sentAt !== null && reason !== 'id_collision') headers.push(['dlq.sent_at', String(sentAt)]);
+    if (userAgent !== '') headers.push(['dlq.ua', userAgent]);
+    if (country !== '') headers.push(['dlq.country', country]);
     const value = raw.subarray(0, DEAD_LETTER_BYTES_MAX);
     return {
       partition: offset % deadLetters.partitions,

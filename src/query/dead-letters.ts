@@ -1,6 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import { askDeadLetterGroups, askDeadLetters, type DeadLetterRow } from '../store/questions/dead-letters.ts';
+import { HttpProblem } from '../http/problem.ts';
+import {
+  askDeadLetterGroups,
+  askDeadLetters,
+  askLetterChanges,
+  askLettersById,
+  type DeadLetterRow,
+  type LetterChange,
+} from '../store/questions/dead-letters.ts';
 import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import type { QueryOptions } from './query.ts';
@@ -28,7 +36,7 @@ const Query = Type.Object({
   limit: limitParam,
   cursor: cursorParam,
 });
-const GroupsQuery = Type.Object({ reason: reasonParam, app_id: appIdParam });
+const GroupsQuery = Type.Object({ reason: reasonParam, state: stateParam, app_id: appIdParam });
 
 const text = nullable(Type.String());
 const Item = Type.Object({
@@ -48,13 +56,39 @@ const Item = Type.Object({
   app_id: text,
   event_id: text,
   payload: Type.String({ description: 'The bytes of the event, or of its record, as text.' }),
-  truncated: Type.Boolean(),
-  state: Type.String(),
+  truncated: Type.Boolean({ description: 'The payload was too large and is cut off.' }),
+  state: Type.Enum(['open', 'replayed', 'discarded']),
 });
 const Answer = pageOf(Item);
+
+const Params = Type.Object({ id: Type.String({ format: 'uuid' }) });
+const History = Type.Array(
+  Type.Object({
+    state: Type.Enum(['open', 'replayed', 'discarded']),
+    at: isoTime,
+    by: text,
+    event_id: text,
+    fix: Type.Array(Type.Unknown()),
+  }),
+  {
+    description:
+      'The oldest first. `event_id` and `fix`: under which id, and how changed, the event went on.',
+  },
+);
+const OneAnswer = Type.Object({ ...Item.properties, history: History });
+
+const count = Type.Integer({ minimum: 0 });
 const GroupsAnswer = Type.Object({
   data: Type.Array(
-    Type.Object({ reason: Type.String(), count: Type.Integer(), first_seen: isoTime, last_seen: isoTime }),
+    Type.Object({
+      reason: Type.String(),
+      count,
+      open: count,
+      replayed: count,
+      discarded: count,
+      first_seen: isoTime,
+      last_seen: isoTime,
+    }),
   ),
 });
 
@@ -77,12 +111,11 @@ export function addDeadLetterRoutes(app: FastifyInstance, options: QueryOptions)
       const key = listKey(['dead-letters', list]);
       const place = readCursor(cursor, key, ['number', 'uuid']) as [number, string] | null;
       const apps = readApps(request as FastifyRequest, list.app_id);
-      // Nothing replays or discards a letter yet, so all of them are open.
-      if (list.state !== undefined && list.state !== 'open') return { data: [], next_cursor: null };
       const rows = await ask(
         askDeadLetters(options.store, {
           apps,
           reason: list.reason ?? null,
+          state: list.state ?? null,
           after: place === null ? null : { receivedMs: place[0], id: place[1] },
           limit: limit + 1,
         }),
@@ -97,6 +130,42 @@ export function addDeadLetterRoutes(app: FastifyInstance, options: QueryOptions)
     },
   );
   addGroupsRoute(app, options);
+  addOneRoute(app, options);
+}
+
+function addOneRoute(app: FastifyInstance, options: QueryOptions): void {
+  app.get<{ Params: Static<typeof Params> }>(
+    '/v1/dead-letters/:id',
+    {
+      config: { scopes: ['admin'] },
+      schema: {
+        summary: 'One dead letter',
+        description: 'With what became of it.',
+        tags: ['Operation'],
+        params: Params,
+        response: { 200: OneAnswer },
+      },
+    },
+    async (request): Promise<Static<typeof OneAnswer>> => {
+      const { id } = request.params;
+      const apps = readApps(request as FastifyRequest, undefined);
+      const [row] = await ask(askLettersById(options.store, { apps, ids: [id] }));
+      if (row === undefined) throw new HttpProblem('not_found', `There is no dead letter ${id}.`);
+      const changes = await ask(askLetterChanges(options.store, [row.id]));
+      const opened = { state: 'open' as const, at: iso(row.received_ms), by: null, event_id: null, fix: [] };
+      return { ...shapeLetter(row), history: [opened, ...changes.map(shapeChange)] };
+    },
+  );
+}
+
+function shapeChange({ state, event_id, fix, changed_by, changed_ms }: LetterChange) {
+  return {
+    state,
+    at: iso(changed_ms),
+    by: changed_by === '' ? null : changed_by,
+    event_id: event_id === '' ? null : event_id,
+    fix: fix === '' ? [] : (JSON.parse(fix) as unknown[]),
+  };
 }
 
 function addGroupsRoute(app: FastifyInstance, options: QueryOptions): void {
@@ -115,12 +184,19 @@ function addGroupsRoute(app: FastifyInstance, options: QueryOptions): void {
     async (request): Promise<Static<typeof GroupsAnswer>> => {
       const apps = readApps(request as FastifyRequest, request.query.app_id);
       const rows = await ask(
-        askDeadLetterGroups(options.store, { apps, reason: request.query.reason ?? null }),
+        askDeadLetterGroups(options.store, {
+          apps,
+          reason: request.query.reason ?? null,
+          state: request.query.state ?? null,
+        }),
       );
       return {
-        data: rows.map(({ reason, count, first_ms, last_ms }) => ({
+        data: rows.map(({ reason, count, replayed, discarded, first_ms, last_ms }) => ({
           reason,
           count,
+          open: count - replayed - discarded,
+          replayed,
+          discarded,
           first_seen: iso(first_ms),
           last_seen: iso(last_ms),
         })),
@@ -129,6 +205,7 @@ function addGroupsRoute(app: FastifyInstance, options: QueryOptions): void {
   );
 }
 
+/** As the API shows it. */
 function shapeLetter(row: DeadLetterRow): Static<typeof Item> {
   const said = (value: string) => (value === '' ? null : value);
   const {
@@ -147,6 +224,6 @@ function shapeLetter(row: DeadLetterRow): Static<typeof Item> {
     event_id: said(row.event_id),
     payload: row.payload,
     truncated: row.truncated,
-    state: 'open',
+    state: row.state,
   };
 }

@@ -9,10 +9,12 @@ import type { StoreClient } from '../store/client.ts';
 import { addAppsRoute } from './apps.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
+import { addLetterActions } from './dead-letters-replay.ts';
 import { addEventsRoute } from './events.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
+import type { LetterDesk } from './replay.ts';
 import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
 
@@ -25,6 +27,8 @@ export interface QueryOptions {
   /** Events taken and not yet committed. */
   readonly inFlight: () => Promise<number>;
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
+  /** What sends dead letters again; null in a process that has no log. */
+  readonly letters: LetterDesk | null;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -42,6 +46,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addEventsRoute(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
+  addLetterActions(app, options);
   addAppsRoute(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);

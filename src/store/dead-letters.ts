@@ -18,6 +18,10 @@ export interface DeadLetterRow {
   readonly truncated: boolean;
   /** Epoch ms. */
   readonly receivedAt: number;
+  /** Epoch ms at which the request says it was sent; -1 when unknown. */
+  readonly sentAt: number;
+  readonly userAgent: string;
+  readonly country: string;
 }
 
 const COLUMNS = [
@@ -34,6 +38,9 @@ const COLUMNS = [
   'payload',
   'truncated',
   'received_at',
+  'sent_at',
+  'user_agent',
+  'country',
 ];
 
 /** Writes dead letters; one written before under the same id and time is replaced. */
@@ -44,11 +51,6 @@ export async function writeDeadLetters(
   timeoutMs: number,
 ): Promise<void> {
   const block = new NativeBlock(rows.length);
-  const words = new Uint32Array(rows.length * 4);
-  rows.forEach((row, i) => {
-    const bytes = Buffer.from(row.id.replaceAll('-', ''), 'hex');
-    for (let w = 0; w < 4; w++) words[i * 4 + w] = bytes.readUInt32BE(w * 4);
-  });
   const text = (name: string, pick: (row: DeadLetterRow) => string) =>
     block.text(name, { values: rows.map(pick), ids: Uint32Array.from(rows, (_, i) => i) });
   const int64 = (name: string, pick: (row: DeadLetterRow) => number) =>
@@ -57,7 +59,7 @@ export async function writeDeadLetters(
       'Int64',
       BigInt64Array.from(rows, (row) => BigInt(pick(row))),
     );
-  block.uuid('id', words);
+  block.uuid('id', uuidWords(rows));
   text('reason', (row) => row.reason);
   text('detail', (row) => row.detail);
   text('source_topic', (row) => row.sourceTopic);
@@ -81,5 +83,58 @@ export async function writeDeadLetters(
     'received_at',
     Float64Array.from(rows, (row) => row.receivedAt),
   );
+  int64('sent_at', (row) => row.sentAt);
+  text('user_agent', (row) => row.userAgent);
+  text('country', (row) => row.country);
   await client.insertNative('dead_letters', COLUMNS, block.chunks(), { queryId, timeoutMs });
+}
+
+/** What became of a letter, once somebody decided. Without a row it is open. */
+export interface LetterStateRow {
+  /** UUID text of the letter. */
+  readonly id: string;
+  readonly state: 'replayed' | 'discarded';
+  /** Under which the event went on; '' when it did not. */
+  readonly eventId: string;
+  /** JSON text of the steps of the fix; '' without one. */
+  readonly fix: string;
+  /** Who it was: the principal's id. */
+  readonly by: string;
+  /** Epoch ms. */
+  readonly changedAt: number;
+  /** Epoch ms of the letter's receipt: its state is kept as long as itself. */
+  readonly receivedAt: number;
+}
+
+const STATE_COLUMNS = ['id', 'state', 'event_id', 'fix', 'changed_by', 'changed_at', 'received_at'];
+
+/** Writes down what became of letters. The same row written again is one. */
+export async function writeLetterStates(
+  client: Pick<StoreClient, 'insertNative'>,
+  rows: readonly LetterStateRow[],
+  queryId: string,
+  timeoutMs: number,
+): Promise<void> {
+  const block = new NativeBlock(rows.length);
+  const text = (name: string, pick: (row: LetterStateRow) => string) =>
+    block.text(name, { values: rows.map(pick), ids: Uint32Array.from(rows, (_, i) => i) });
+  const instant = (name: string, pick: (row: LetterStateRow) => number) =>
+    block.dateTime64(name, Float64Array.from(rows, pick));
+  block.uuid('id', uuidWords(rows));
+  text('state', (row) => row.state);
+  text('event_id', (row) => row.eventId);
+  text('fix', (row) => row.fix);
+  text('changed_by', (row) => row.by);
+  instant('changed_at', (row) => row.changedAt);
+  instant('received_at', (row) => row.receivedAt);
+  await client.insertNative('dead_letter_states', STATE_COLUMNS, block.chunks(), { queryId, timeoutMs });
+}
+
+function uuidWords(rows: readonly { readonly id: string }[]): Uint32Array {
+  const words = new Uint32Array(rows.length * 4);
+  rows.forEach(({ id }, i) => {
+    const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
+    for (let w = 0; w < 4; w++) words[i * 4 + w] = bytes.readUInt32BE(w * 4);
+  });
+  return words;
 }

@@ -25,6 +25,7 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   split_views: { age: 'bucket', days: 'sessionsDays' },
   shard_layouts: { age: 'toDateTime(at)', days: 'eventsDays' },
   dead_letters: { age: 'toDateTime(received_at)', days: 'eventsDays' },
+  dead_letter_states: { age: 'toDateTime(received_at)', days: 'eventsDays' },
 };
 
 export const RETAINED_TABLES: readonly string[] = Object.keys(AGES);

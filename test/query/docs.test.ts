@@ -22,6 +22,7 @@ test('the API describes itself', async (t) => {
     gapLimitMs: 1,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
+    letters: null,
     now: Date.now,
   });
   await app.register(docsRoutes, { book, version: '1.2.3', url });

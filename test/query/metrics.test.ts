@@ -151,6 +151,7 @@ test('questions and their answers', async (t) => {
       gapLimitMs: 30_000,
       inFlight: async () => 5,
       pipelineFacts: () => plainFacts,
+      letters: null,
       now: () => NOW,
     };
     const as = async (apps: string[]) =>

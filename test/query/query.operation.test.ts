@@ -122,6 +122,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
       gapLimitMs: 1,
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,
+      letters: null,
     };
     const app = await startQueryApp(t, { ...base, store, catalog, now: () => NOW });
     const alone = await app.inject('/v1/pipeline');

@@ -80,6 +80,7 @@ export async function startQueryService(
     gapLimitMs: GAP_LIMIT_MS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
+    letters: null,
     now: Date.now,
     ...more,
   };
