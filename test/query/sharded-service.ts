@@ -53,6 +53,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     gapLimitMs: GAP_LIMIT_MS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
+    letters: null,
     now: Date.now,
   });
   const { chDatabase: database } = config;
