@@ -8,12 +8,14 @@ import { addHealthRoutes } from './http/health.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
+import { startFollower } from './pipeline/follow.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
 import type { Role } from './settings/process.ts';
+import { EventStore } from './store/events.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
@@ -88,10 +90,9 @@ function ingestLimits(config: Config) {
 async function openLiveRole(house: House): Promise<Live> {
   const { config, access, cors, http, health, logger, metrics, store, closers } = house;
   const gate = health.role('live');
+  const publishedFrom = ownsEverything(house) ? null : await readCommitted(house);
   const live = await openLive({
     client: store.client,
-    // Without the pipeline in this process nobody tells it what was stored.
-    source: config.roleSet.has('pipeline') ? 'state' : 'store',
     authorize: async (request, from) => {
       const decision = await access.authorize(request, 'read', from === 'socket');
       return decision.granted ? { granted: true, apps: decision.principal.apps } : decision;
@@ -102,17 +103,56 @@ async function openLiveRole(house: House): Promise<Live> {
     limits: { socketsMax: config.wsSocketsMax, eventsPerSecondMax: config.wsEventsPerSecondMax },
     viewsMax: config.viewsMax,
     now: house.now,
+    ...(publishedFrom ? { publishedFrom } : {}),
   });
   closers.add('live', () => live.close());
+  if (publishedFrom) followTail(house, live, publishedFrom);
   http.addUpgrade('/ws', (...upgrade) => live.handleUpgrade(...upgrade));
   await http.app.register(live.plugin);
   gate.serving();
   return live;
 }
 
+/** Whether the pipeline of this process stores every event of the installation: the local log has one process. */
+function ownsEverything({ config, log }: House): boolean {
+  return log.kind === 'local' && config.roleSet.has('pipeline');
+}
+
+/** Per partition, the first offset that the pipeline has not committed, wherever it runs. */
+async function readCommitted({ config, log }: House): Promise<ReadonlyMap<number, number>> {
+  const lag = await log.topic(config.topic).lag(config.groupId);
+  return new Map(lag.map(({ partition, committed }) => [partition, committed]));
+}
+
+/** Live views of the whole service, whichever processes store it. */
+function followTail(house: House, live: Live, from: ReadonlyMap<number, number>): void {
+  const { config, log, kernel, store, logger, now, closers } = house;
+  const follower = startFollower({
+    topic: log.topic(config.topic),
+    from,
+    kernel,
+    store: new EventStore(store.client),
+    limits: dedupeLimits(config),
+    defaultApp: config.defaultApp,
+    failed: (stage, error) => logger.warn({ stage, err: error }, 'live views go on without it'),
+    now,
+    publish: (batch) => live.publish(batch),
+  });
+  closers.add('live tail', () => follower.stop());
+}
+
+function dedupeLimits(config: Config) {
+  return {
+    dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
+    dedupeEntriesMax: config.dedupeEntriesMax,
+    sessionActorsMax: config.sessionActorsMax,
+  };
+}
+
 async function openPipeline(house: House, live: Live | null): Promise<void> {
   const { config, health, log, store, kernel, facts, now, closers } = house;
   const gate = health.role('pipeline');
+  const feed = ownsEverything(house) ? live : null;
   const pipeline = await startPipeline({
     log,
     kernel,
@@ -125,16 +165,14 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     generation: () => store.generation(),
     ownServer: store.kind === 'embedded',
     now,
-    publish: (batch) => live?.publish(batch),
+    publish: (batch) => feed?.publish(batch),
     limits: {
       batchRowsMax: config.batchRows,
       batchBytesMax: config.batchBytes,
       flushAfterMs: config.flushMs,
       readBytesMax: 4 * 1024 * 1024,
       leaseMs: config.leaseMs,
-      dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
-      dedupeEntriesMax: config.dedupeEntriesMax,
-      sessionActorsMax: config.sessionActorsMax,
+      ...dedupeLimits(config),
     },
     recompute: {
       everyMs: config.recomputeEveryMs,

@@ -88,8 +88,16 @@ export interface Topic {
    * that. If it rejects, the partition is served by nobody until the members change.
    */
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
-  /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
-  tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Every partition, without a group, for live views: from the offset that `from` gives for it, or the earliest kept
+   * after that; else from its present end on. What `onRecords` returns is awaited before more of that partition comes.
+   * Ends when the signal is aborted; rejects when it cannot go on.
+   */
+  tail(
+    onRecords: (records: LogRecord[]) => void | Promise<void>,
+    signal: AbortSignal,
+    from?: ReadonlyMap<number, number>,
+  ): Promise<void>;
   /** How far the group is, per partition. */
   lag(group: string): Promise<Lag[]>;
 }

@@ -1,7 +1,8 @@
 import { hash64 } from '../event/kernel/hash.ts';
 import type { Assignment } from '../log/log.ts';
+import type { EventStore } from '../store/events.ts';
 import type { BatchContext, Present } from './batch.ts';
-import type { PipelineDependencies } from './consumer.ts';
+import type { PipelineDependencies, PipelineLimits } from './consumer.ts';
 import { CLOCK_MARGIN_MS, DedupeWindow } from './dedupe-window.ts';
 import { actorHash } from './late.ts';
 import { SessionMemory } from './steps/sessions.ts';
@@ -27,7 +28,7 @@ export async function openPartitionState(
   deps: PipelineDependencies,
   sleep: (ms: number) => Promise<void>,
 ): Promise<PartitionState> {
-  const { store, limits, now } = deps;
+  const { store, limits } = deps;
   const { partition, committed } = assignment;
   if (!deps.ownServer) {
     // Whoever wrote here before took a lease no longer than ours. Only then: what is running still is ended for good.
@@ -40,19 +41,35 @@ export async function openPartitionState(
   if (present.size > 0) await store.markStored(uncommitted);
   // A block at the committed offset itself is going to be replaced.
   await store.clearLedger({ ...uncommitted, from: committed.offset + 1 });
-  const dedupe = await loadWindow(partition, deps);
+  const dedupe = await loadWindow(deps, { partition });
+  const sessions = await loadSessions(deps);
+  return { dedupe, sessions, present, defaultApp: deps.defaultApp };
+}
+
+/** What memory is filled from, and its bounds. */
+export interface MemoryOptions {
+  readonly store: EventStore;
+  readonly limits: Pick<PipelineLimits, 'dedupeWindowMs' | 'dedupeEntriesMax' | 'sessionActorsMax'>;
+  readonly now: () => number;
+}
+
+/** The sessions assigned lately, of all partitions. */
+export async function loadSessions({ store, limits, now }: MemoryOptions): Promise<SessionMemory> {
   const since = now() - SESSION_TURN_MS;
   const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });
   for (const s of await store.recentSessions(since))
     sessions.remember(actorHash(s.app_id, s.actor), BigInt(`0x${s.hash}`), s.first, s.last);
-  return { dedupe, sessions, present, defaultApp: deps.defaultApp };
+  return sessions;
 }
 
-async function loadWindow(partition: number, deps: PipelineDependencies): Promise<DedupeWindow> {
-  const { store, limits, now } = deps;
+/** The ids of a partition received lately, of those stored before `until` (an offset) when that is given. */
+export async function loadWindow(
+  { store, limits, now }: MemoryOptions,
+  { partition, until }: { readonly partition: number; readonly until?: number },
+): Promise<DedupeWindow> {
   const since = now() - limits.dedupeWindowMs;
   const most = Math.min(IDS_LOADED_MAX, Math.floor(limits.dedupeEntriesMax / 2));
-  const ids = await store.recentIds(partition, since, most);
+  const ids = await store.recentIds(partition, since, most, until);
   // Where the limit cut, ids of that very millisecond may be missing.
   const oldest = ids.length < most ? since : ids[ids.length - 1]!.received_at + 1;
   const { dedupeWindowMs: windowMs, dedupeEntriesMax: entriesMax } = limits;

@@ -21,6 +21,12 @@ export interface StoredSession {
   readonly last: number;
 }
 
+/** From this place of a partition on. */
+export interface PlacesFrom {
+  readonly partition: number;
+  readonly from: number;
+}
+
 /** Places in the log: `until` is exclusive. */
 export interface Places {
   readonly partition: number;
@@ -126,46 +132,63 @@ export class EventStore {
 
   /**
    * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
-   * claim to be of a later time.
+   * claim to be of a later time. `until`: offset before which they lie.
    */
   async recentIds(
     partition: number,
     since: number,
     limit: number,
+    until: number = Number.MAX_SAFE_INTEGER,
   ): Promise<(StoredId & { received_at: number; timestamp: number })[]> {
     const from = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
     const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
     const source = (where: string) =>
-      `SELECT * FROM events WHERE log_partition = {partition:UInt16} AND ${where}`;
+      `SELECT * FROM events
+       WHERE log_partition = {partition:UInt16} AND log_offset < {until:UInt64} AND ${where}`;
     return await this.#client.select(
       `SELECT ${columns}
        FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
        ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
-      { partition, since, limit },
+      { partition, since, limit, until },
     );
   }
 
-  /** Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. */
-  async findIds(app: string, ids: readonly string[], buckets: Iterable<number>): Promise<StoredId[]> {
+  /**
+   * Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. Rows at the
+   * places `but` are not looked at.
+   */
+  async findIds(
+    app: string,
+    ids: readonly string[],
+    buckets: Iterable<number>,
+    but?: PlacesFrom,
+  ): Promise<StoredId[]> {
     const near = new Set<number>();
     for (const bucket of buckets)
       near
         .add(bucket - BUCKET_SECONDS)
         .add(bucket)
         .add(bucket + BUCKET_SECONDS);
-    return await this.#findIds(app, ids, `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`);
+    const where = `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`;
+    return await this.#findIds(app, ids, where, but);
   }
 
   /** The same over everything kept, for events whose time nobody told. */
-  async findIdsAnywhere(app: string, ids: readonly string[]): Promise<StoredId[]> {
-    return await this.#findIds(app, ids, '');
+  async findIdsAnywhere(app: string, ids: readonly string[], but?: PlacesFrom): Promise<StoredId[]> {
+    return await this.#findIds(app, ids, '', but);
   }
 
-  async #findIds(app: string, ids: readonly string[], near: string): Promise<StoredId[]> {
+  async #findIds(
+    app: string,
+    ids: readonly string[],
+    near: string,
+    but: PlacesFrom | undefined,
+  ): Promise<StoredId[]> {
+    const places = but ? `AND NOT (log_partition = ${but.partition} AND log_offset >= ${but.from})` : '';
     return await this.#client.select(
       `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
-       WHERE app_id = ${quoted(app)} ${near} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
+       WHERE app_id = ${quoted(app)} ${near} ${places} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
       {},
       { settings: LONG },
     );

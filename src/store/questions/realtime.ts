@@ -1,5 +1,5 @@
 /**
- * Realtime out of ClickHouse: for a process that does not see the events go by, and to begin with after a start.
+ * Realtime out of ClickHouse, to begin with after a start.
  *
  * A view's facts (who watches, what stream, the last bitrate, whether it ended) are looked for in what was received
  * within `lookbackMs`, for just those views that had an event in the window. Bots are left out.
@@ -23,17 +23,15 @@ export interface RealtimeSpan {
   readonly now: number;
   readonly windowMs: number;
   readonly lookbackMs: number;
+  /**
+   * Per partition, the offset before which rows count; of a partition that is not named none does. What clocks that run
+   * ahead have received "after" `now` counts then too. Without it every row up to `now` counts.
+   */
+  readonly before?: ReadonlyMap<number, number>;
 }
 
-export interface AppRealtimeRow {
-  /** Low word of hash64(app_id). */
-  readonly appHash: number;
-  readonly viewers: number;
-  readonly streams: number;
-  readonly bitsPerSecond: number;
-  readonly events: number;
-  readonly errors: number;
-}
+/** Clocks of other hosts may run ahead by this much. */
+const AHEAD_MS = 60_000;
 
 /** One view that had an event in the window. Hashes are words, times epoch ms; 0, 0 without an actor. */
 export interface ViewRow {
@@ -69,7 +67,9 @@ const STOPS = `(${inList(realtimeKinds.stops)} OR (event_name = '${realtimeKinds
 const ERRORS = inList(realtimeKinds.errors);
 
 const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`;
-const IN_WINDOW = `received_at > ${instant('since')} AND received_at <= ${instant('now')} AND NOT is_bot`;
+/** Partitions are the places of the array, which begin at 1; beyond its end it has 0. */
+const IN_PLACES = '({bounded:UInt8} = 0 OR log_offset < {before:Array(UInt64)}[log_partition + 1])';
+const IN_WINDOW = `received_at > ${instant('since')} AND received_at <= ${instant('now')} AND ${IN_PLACES} AND NOT is_bot`;
 
 /** hash64 of texts with 0x1f between them, as the kernel computes it, in two words. */
 const hashOf = (...parts: string[]) => `xxHash64(concat(${parts.join(", '\\x1f', ")}))`;
@@ -107,38 +107,22 @@ FROM
     if(stream_id = '', 0, ${hashOf('app_id', 'stream_id')}) AS said,
     if(video_id = '', 0, ${hashOf('app_id', 'video_id')}) AS video
   FROM events
-  WHERE received_at > ${instant('oldest')} AND received_at <= ${instant('now')} AND NOT is_bot AND view_id != ''
+  WHERE received_at > ${instant('oldest')} AND received_at <= ${instant('now')} AND ${IN_PLACES}
+    AND NOT is_bot AND view_id != ''
     AND ${VIEW_HASH} IN (SELECT ${VIEW_HASH} FROM events WHERE ${IN_WINDOW} AND view_id != '')
 )
 GROUP BY view`;
 
 function params(span: RealtimeSpan): Params {
+  const { before = new Map<number, number>() } = span;
+  const partitions = Math.max(-1, ...before.keys()) + 1;
   return {
-    now: span.now,
+    now: span.before ? span.now + AHEAD_MS : span.now,
+    bounded: span.before ? 1 : 0,
+    before: Array.from({ length: partitions }, (_, partition) => before.get(partition) ?? 0),
     since: span.now - span.windowMs,
     oldest: span.now - Math.max(span.windowMs, span.lookbackMs),
   };
-}
-
-/** The numbers of each app that has any. Rejects with StoreError. */
-export function readRealtime(
-  client: StoreClient,
-  span: RealtimeSpan,
-  options?: QueryOptions,
-): Promise<AppRealtimeRow[]> {
-  const sql = `
-SELECT ${APP_HASH} AS appHash, sum(viewers) AS viewers, sum(streams) AS streams, sum(bits) AS bitsPerSecond,
-  sum(events) AS events, sum(errors) AS errors
-FROM
-(
-  SELECT app_id, uniqExactIf(viewer, viewer != 0) AS viewers, uniqExact(stream) AS streams, sum(bits) AS bits,
-    0 AS events, 0 AS errors
-  FROM (${VIEWS}) WHERE first != 0 AND NOT stopped GROUP BY app_id
-  UNION ALL
-  SELECT app_id, 0, 0, 0, count(), countIf(${ERRORS}) FROM events WHERE ${IN_WINDOW} GROUP BY app_id
-)
-GROUP BY app_id`;
-  return client.select<AppRealtimeRow>(sql, params(span), options);
 }
 
 /** The views of the window, in batches. Rejects with StoreError. */
