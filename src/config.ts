@@ -105,11 +105,34 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
     faults.push('ANALYTICS_TLS_CERT_FILE and ANALYTICS_TLS_KEY_FILE go together.');
   if (config.roles.length === 0) faults.push('ANALYTICS_ROLES is empty; leave it out for all roles.');
+  checkTraces(config, faults);
   // A look-up of ids, sessions and views goes back as far as raw rows do.
   if (config.timestampAgeMaxDays > config.retentionEventsDays)
     faults.push(
       `ANALYTICS_TIMESTAMP_AGE_MAX_DAYS (${config.timestampAgeMaxDays}) is above ANALYTICS_RETENTION_EVENTS_DAYS (${config.retentionEventsDays}): events would vanish at once.`,
     );
+}
+
+/** Faults of the OTEL_* names, which are often set for other services too, count only where traces are asked for. */
+function checkTraces(config: Config, faults: string[]): void {
+  if (!wantsTraces(config)) return;
+  for (const url of [config.otelEndpoint, config.otelTracesEndpoint])
+    if (url !== '' && !URL.canParse(url))
+      faults.push(`The OTEL_EXPORTER_OTLP endpoint is '${url}', which is no URL.`);
+  if (config.otelProtocol !== 'http/protobuf')
+    faults.push(
+      `OTEL_EXPORTER_OTLP_PROTOCOL is ${config.otelProtocol}; traces are sent as http/protobuf (port 4318 of a collector).`,
+    );
+  const share = Number(config.otelSamplerArg);
+  if (!(share >= 0 && share <= 1))
+    faults.push(`OTEL_TRACES_SAMPLER_ARG is '${config.otelSamplerArg}'; it takes 0 to 1.`);
+}
+
+/** Whether the settings ask for traces. */
+export function wantsTraces(config: Config): boolean {
+  const { otelDisabled, otelTracesExporter, otelEndpoint, otelTracesEndpoint } = config;
+  if (otelDisabled || otelTracesExporter === 'none') return false;
+  return otelTracesExporter === 'otlp' || otelEndpoint !== '' || otelTracesEndpoint !== '';
 }
 
 /** Whether only this machine can connect. */

@@ -166,6 +166,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     ownServer: store.kind === 'embedded',
     now,
     publish: (batch) => feed?.publish(batch),
+    tracing: house.tracing,
     limits: {
       batchRowsMax: config.batchRows,
       batchBytesMax: config.batchBytes,

@@ -13,6 +13,7 @@ import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
+import { startTracing } from './start-tracing.ts';
 import { migrate } from './store/migrate.ts';
 import { openStore, type Store } from './store/open.ts';
 import { applyRetention } from './store/retention.ts';
@@ -22,6 +23,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 import { startRateMeter } from './telemetry/rate.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { readVersion } from './version.ts';
 
 /**
@@ -70,7 +72,9 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     origins: config.corsOrigins.length > 0 ? config.corsOrigins : null,
     maxAgeSeconds: 600,
   });
-  const http = await openPort(config, logger, cors, metrics);
+  const tracing = await startTracing(config, readVersion(), logger);
+  if (tracing) closers.add('traces', () => tracing.close());
+  const http = await openPort(config, logger, cors, metrics, tracing);
   closers.add('http', () => http.close(config.stopDeadlineMs));
   const exporter = await forOperator(
     startMetricsServer({ host: config.host, port: config.metricsPort, registry: metrics.registry }),
@@ -92,6 +96,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     logger,
     metrics,
     health,
+    tracing,
     access,
     cors,
     kernel,
@@ -138,13 +143,20 @@ function endByForce(store: Store, logger: Logger): void {
   }
 }
 
-async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Metrics): Promise<HttpServer> {
+async function openPort(
+  config: Config,
+  logger: Logger,
+  cors: Cors,
+  metrics: Metrics,
+  tracing: Tracing | null,
+): Promise<HttpServer> {
   const tls = await forOperator(readTls(config));
   const opening = openHttpServer({
     host: config.host,
     port: config.port,
     logger,
     cors,
+    tracing,
     ...tls,
     servedElsewhere: (path) => isServedElsewhere(path, config.roleSet),
     onAnswered: ({ method, route, status, seconds }) =>
@@ -153,7 +165,7 @@ async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Met
   return await forOperator(opening, { number: config.port, setting: 'PORT' });
 }
 
-async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
+async function openDatabase({ config, dataDir, logger, closers, tracing }: Foundation): Promise<Store> {
   const store = await forOperator(
     openStore({
       url: config.chUrl,
@@ -163,6 +175,7 @@ async function openDatabase({ config, dataDir, logger, closers }: Foundation): P
       dataDir,
       memoryBytesMax: config.chMemoryBytes,
       log: logger,
+      tracing,
     }),
   );
   closers.add('clickhouse', () => store.close());

@@ -10,6 +10,7 @@ import { pipelineSettings } from './settings/pipeline.ts';
 import { processSettings } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
 import { storeSettings } from './settings/store.ts';
+import { telemetrySettings } from './settings/telemetry.ts';
 
 export const settings = {
   ...processSettings,
@@ -19,6 +20,7 @@ export const settings = {
   ...storeSettings,
   ...pipelineSettings,
   ...liveSettings,
+  ...telemetrySettings,
 } as const satisfies Record<string, Setting>;
 
 export type Settings = typeof settings;

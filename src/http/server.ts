@@ -14,10 +14,12 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
 import { decorateFastify, type FastifyOutline } from './fastify.ts';
 import { HttpProblem, type ProblemCode, problemBody, problems, sendProblem } from './problem.ts';
 import { readRequestId } from './request-id.ts';
+import { traceRoutes } from './traced.ts';
 
 export interface HotContext {
   /** The path without the query. */
@@ -70,6 +72,8 @@ export interface HttpServerOptions {
   readonly servedElsewhere?: (path: string) => boolean;
   /** Seconds and route pattern of each request that Fastify answered. */
   readonly onAnswered?: FastifyOutline['onAnswered'];
+  /** Routes of the API become spans. Default null. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface HttpServer {
@@ -263,6 +267,7 @@ function createFastify(
     servedElsewhere: options.servedElsewhere ?? (() => false),
     onAnswered: options.onAnswered ?? (() => {}),
   });
+  if (options.tracing) traceRoutes(app, options.tracing);
   return app;
 }
 

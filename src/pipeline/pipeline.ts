@@ -3,6 +3,7 @@ import type { Log, Membership } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { EventStore } from '../store/events.ts';
 import { createRecompute } from '../store/recompute.ts';
+import { inSpan, type Tracing } from '../telemetry/tracing.ts';
 import type { Batch } from './batch.ts';
 import { consumePartition, type PipelineLimits, type PipelineObserver } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
@@ -28,6 +29,8 @@ export interface PipelineOptions {
   readonly ownServer: boolean;
   readonly now: () => number;
   readonly publish: (batch: Batch) => void;
+  /** Default null. */
+  readonly tracing?: Tracing | null;
   readonly recompute: {
     readonly everyMs: number;
     readonly rowsMax: number;
@@ -70,14 +73,15 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
 }
 
 async function recomputeForever(options: PipelineOptions, signal: AbortSignal): Promise<void> {
-  const { client, observer } = options;
+  const { client, observer, tracing = null } = options;
   const { everyMs, ...limits } = options.recompute;
   const recompute = createRecompute({ store: client, ...limits });
   while (!signal.aborted) {
     let more = false;
     try {
       const began = performance.now();
-      const round = await recompute.round();
+      const start = () => ({ name: 'recompute', kind: 'internal' }) as const;
+      const round = await inSpan(tracing, start, () => recompute.round());
       more = round.more;
       if (round.buckets > 0) observer.recomputed((performance.now() - began) / 1000);
     } catch (error) {

@@ -75,3 +75,9 @@ export const list = (env: string, doc: string): ListSetting => ({
   default: [],
   doc,
 });
+export const flag = (env: string, doc: string): FlagSetting => ({
+  kind: 'flag',
+  env: [env],
+  default: false,
+  doc,
+});

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createStoreClient, type StoreClient, type StoreEndpoint, type StoreLog } from './client.ts';
 import { superviseClickHouse } from './embedded/supervisor.ts';
+import { traceStoreClient } from './traced.ts';
 
 /**
  * ClickHouse, wherever it is: by URL, or as our own child. Nothing after this line knows the difference, but for two
@@ -29,10 +31,13 @@ export interface StoreOptions {
   readonly dataDir: string;
   readonly memoryBytesMax: number;
   readonly log: StoreLog & { info(facts: object, message: string): void };
+  /** Statements become spans. Default null. */
+  readonly tracing?: Tracing | null;
 }
 
 export async function openStore(options: StoreOptions): Promise<Store> {
-  return options.url === '' ? await openEmbedded(options) : openByUrl(options);
+  const store = options.url === '' ? await openEmbedded(options) : openByUrl(options);
+  return options.tracing ? { ...store, client: traceStoreClient(store.client, options.tracing) } : store;
 }
 
 async function openEmbedded(options: StoreOptions): Promise<Store> {
