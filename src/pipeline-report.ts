@@ -1,11 +1,17 @@
 import type { House } from './house.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
+import { askFlow } from './store/questions/flow.ts';
+import { StoreError } from './store/store-error.ts';
 
-/** What only this process knows of the road from ingest to ClickHouse, for `GET /v1/pipeline`. */
+/** The road from ingest to ClickHouse, for `GET /v1/pipeline`: steps of this process, the rest of the whole service. */
 export async function readPipelineFacts(house: House) {
   const { config, log, facts, now } = house;
   const topic = log.topic(config.topic);
   const partitions = await topic.lag(config.groupId);
   const { steps, insert_eps, freshness_ms } = facts.snapshot();
+  const rates = isWhole(house)
+    ? { ingest_eps: house.ingestRate.perSecond(), insert_eps }
+    : await readRates(house);
   return {
     version: house.version,
     started_at: new Date(house.startedAt).toISOString(),
@@ -22,31 +28,63 @@ export async function readPipelineFacts(house: House) {
       bytes: partitions.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     },
     steps: steps.map((step) => ({ ...step, drops: { ...step.drops } })),
-    rates: { ingest_eps: house.ingestRate.perSecond(), insert_eps },
+    rates,
     freshness_ms: { ...freshness_ms },
     store: { kind: house.store.kind === 'embedded' ? 'embedded' : 'remote' },
   };
+}
+
+/** Whether nothing happens outside of this process. */
+function isWhole({ config, log }: House): boolean {
+  return log.kind === 'local' && config.roleSet.has('ingest') && config.roleSet.has('pipeline');
+}
+
+/** What all pipelines wrote into the ledger; zeros while ClickHouse does not answer. */
+async function readRates({ store }: House) {
+  try {
+    const { received_eps, stored_eps } = await askFlow(store.client);
+    return { ingest_eps: received_eps, insert_eps: stored_eps };
+  } catch (error) {
+    if (error instanceof StoreError) return { ingest_eps: 0, insert_eps: 0 };
+    throw error;
+  }
 }
 
 /**
  * Events taken and not yet committed. The log counts records, so this is the mean of what records held so far, and exact
  * when it is 0.
  */
-export async function estimateInFlight({ config, log, metrics }: House): Promise<number> {
+export async function estimateInFlight(house: House): Promise<number> {
+  const { config, log } = house;
   const lag = await log.topic(config.topic).lag(config.groupId);
   const records = lag.reduce((sum, partition) => sum + partition.records, 0);
-  const perRecord = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
-  return Math.round(records * (Number.isFinite(perRecord) ? perRecord : 1));
+  return records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
 }
 
-/** Tells Prometheus, whenever it looks, how far behind the pipeline is. */
-export function reportLag(house: House): void {
+async function eventsPerRecord({ metrics, store }: House): Promise<number> {
+  const here = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
+  if (Number.isFinite(here)) return here;
+  try {
+    return (await askFlow(store.client)).events_per_record ?? 1;
+  } catch (error) {
+    if (error instanceof StoreError) return 1;
+    throw error;
+  }
+}
+
+/** Tells Prometheus, whenever it looks, how far behind the pipeline is with the partitions that this process has. */
+export function reportLag(house: House, { partitions }: Pick<Pipeline, 'partitions'>): void {
   const { config, log, metrics, facts } = house;
   metrics.watchLag(async () => {
-    const lag = await log.topic(config.topic).lag(config.groupId);
+    const all = await log.topic(config.topic).lag(config.groupId);
+    const lag = all.filter(({ partition }) => partitions.has(partition));
+    // A partition that moved on is its new owner's to report.
+    metrics.consumerLag.reset();
     for (const { partition, records } of lag)
       metrics.consumerLag.set({ topic: config.topic, partition: String(partition) }, records);
-    metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
+    const records = lag.reduce((sum, partition) => sum + partition.records, 0);
+    const inFlight = records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
+    metrics.pipeline.ledgerInFlight.set(inFlight);
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });
 }

@@ -22,15 +22,24 @@ import { EventStore } from './store/events.ts';
  * the pipeline that feeds it; then what is asked.
  */
 export async function openRoles(house: House): Promise<Live | null> {
-  const { config, health, http } = house;
-  addHealthRoutes(http.app, health);
-  const book = createRouteBook();
-  book.collect(http.app);
-  await http.app.register(docsRoutes, { book, version: house.version, url: http.url });
+  const { config } = house;
   const live = config.roleSet.has('live') ? await openLiveRole(house) : null;
   if (config.roleSet.has('pipeline')) await openPipeline(house, live);
   if (config.roleSet.has('query')) await openQuery(house);
   return live;
+}
+
+/** What every process serves, whatever its roles. Routes that come later are in the book too. */
+export async function openCommon({ health, http, version }: Foundation): Promise<void> {
+  addHealthRoutes(http.app, health);
+  const book = createRouteBook();
+  book.collect(http.app);
+  await http.app.register(docsRoutes, { book, version, url: http.url });
+}
+
+/** Whether one of the roles asks or fills ClickHouse. */
+export function needsStore(roles: ReadonlySet<Role>): boolean {
+  return roles.has('pipeline') || roles.has('query') || roles.has('live');
 }
 
 /** Needs the log alone: what it takes is safe there, whatever becomes of the rest. */
@@ -67,11 +76,12 @@ const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/api/metrics/video/', 'query'],
   ['/metrics', 'query'],
   ['/v1/', 'query'],
+  ['/assets/', 'query'],
 ];
 
 /** Whether the path belongs to a role that this process does not have. */
 export function isServedElsewhere(path: string, roles: ReadonlySet<Role>): boolean {
-  const role = PATHS.find(([prefix]) => path.startsWith(prefix))?.[1];
+  const role = path === '/' ? 'query' : PATHS.find(([prefix]) => path.startsWith(prefix))?.[1];
   return role !== undefined && !roles.has(role);
 }
 
@@ -126,7 +136,12 @@ async function readCommitted({ config, log }: House): Promise<ReadonlyMap<number
 
 /** Live views of the whole service, whichever processes store it. */
 function followTail(house: House, live: Live, from: ReadonlyMap<number, number>): void {
-  const { config, log, kernel, store, logger, now, closers } = house;
+  const { config, log, kernel, store, logger, health, now, closers } = house;
+  let failure: string | null = null;
+  health.probe('live tail', { vital: false }, () => ({
+    state: failure === null ? 'ok' : 'degraded',
+    reason: failure,
+  }));
   const follower = startFollower({
     topic: log.topic(config.topic),
     from,
@@ -134,7 +149,13 @@ function followTail(house: House, live: Live, from: ReadonlyMap<number, number>)
     store: new EventStore(store.client),
     limits: dedupeLimits(config),
     defaultApp: config.defaultApp,
-    failed: (stage, error) => logger.warn({ stage, err: error }, 'live views go on without it'),
+    failed(stage, error) {
+      failure = `${stage}: ${error instanceof Error ? error.message : String(error)}`;
+      logger.warn({ stage, err: error }, 'live views go on without it');
+    },
+    read() {
+      failure = null;
+    },
     now,
     publish: (batch) => live.publish(batch),
   });
@@ -183,7 +204,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
-  reportLag(house);
+  reportLag(house, pipeline);
   gate.serving();
 }
 

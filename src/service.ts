@@ -8,10 +8,11 @@ import { openKernel } from './event/kernel/wasm.ts';
 import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
+import type { Live } from './live/live.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
-import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
+import { isServedElsewhere, needsStore, openCommon, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
 import { startTracing } from './start-tracing.ts';
 import { migrate } from './store/migrate.ts';
@@ -45,7 +46,8 @@ export interface Service {
   readonly clickhouse: string;
   /** True when anyone who reaches the port may query. */
   readonly open: boolean;
-  readonly store: Store;
+  /** null when no role of this process needs ClickHouse. */
+  readonly store: Store | null;
   /** Nothing that was acknowledged is lost, and no process is left. */
   stop(): Promise<void>;
 }
@@ -106,11 +108,12 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     closers,
     now,
   };
+  watchLog(foundation);
+  warnOfLoneRoles(foundation);
   if (config.roleSet.has('ingest')) await openIngest(foundation);
-  const store = await openDatabase(foundation);
-  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
-  watchParts(house);
-  const live = await openRoles(house);
+  await openCommon(foundation);
+  const store = needsStore(config.roleSet) ? await openDatabase(foundation) : null;
+  const live = store === null ? null : await openWithStore(foundation, store);
   await http.serve();
   // Closed first: what is under way is answered while everything behind it still stands. Sockets would hold it up.
   closers.add('requests', async () => {
@@ -120,7 +123,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     url: http.url,
     metricsUrl: `http://${config.host}:${exporter.port}/metrics`,
     dataDir,
-    clickhouse: `${store.kind === 'embedded' ? 'embedded' : config.chUrl}, ${await store.version()}`,
+    clickhouse: store === null ? 'not needed by these roles' : await describeStore(config, store),
     open: config.adminKey === '' && isLoopback(config.host),
     store,
     async stop() {
@@ -133,8 +136,8 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
 }
 
 /** A ClickHouse that hangs would hold up everybody who waits for it. What is in the log is inserted after the next start. */
-function endByForce(store: Store, logger: Logger): void {
-  const pid = store.pid();
+function endByForce(store: Store | null, logger: Logger): void {
+  const pid = store?.pid() ?? null;
   logger.warn({ pid }, 'the service does not end in order; its ClickHouse is ended by force');
   try {
     if (pid !== null) process.kill(pid, 'SIGKILL');
@@ -237,16 +240,43 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
   return done;
 }
 
-/** What `/health` says. Only a log that takes nothing makes the whole down. */
-function watchParts({ health, log, store, facts }: House): void {
-  health.probe('log', { vital: true }, () => {
+/** What `/health` says. Only a log that takes nothing makes the whole down, and only where events are taken. */
+function watchLog({ config, health, log }: Foundation): void {
+  const vital = config.roleSet.has('ingest');
+  health.probe('log', { vital }, () => {
     const { ok, reason } = log.health();
-    return { state: ok ? 'ok' : 'down', reason };
+    return { state: ok ? 'ok' : vital ? 'down' : 'degraded', reason };
   });
+}
+
+/** The local log belongs to one process: what a role of this one leaves to others, no other can do. */
+function warnOfLoneRoles({ config, log, logger }: Foundation): void {
+  const missing = (['ingest', 'pipeline'] as const).filter((role) => !config.roleSet.has(role));
+  if (log.kind !== 'local' || missing.length === 0) return;
+  logger.warn(
+    { roles: [...config.roleSet], missing },
+    'the local log is open to this process alone, so nobody else can be its ' +
+      `${missing.join(' or ')}; roles in processes of their own need Kafka (ANALYTICS_KAFKA_BROKERS)`,
+  );
+}
+
+async function openWithStore(foundation: Foundation, store: Store): Promise<Live | null> {
+  const { metrics, logger, now } = foundation;
+  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
+  watchParts(house);
+  return await openRoles(house);
+}
+
+async function describeStore(config: Config, store: Store): Promise<string> {
+  return `${store.kind === 'embedded' ? 'embedded' : config.chUrl}, ${await store.version()}`;
+}
+
+function watchParts({ config, health, store, facts }: House): void {
   health.probe('clickhouse', { vital: false }, () => {
     const { ok, reason } = store.state();
     return { state: ok ? 'ok' : 'degraded', reason };
   });
+  if (!config.roleSet.has('pipeline')) return;
   health.probe('pipeline', { vital: false }, () => {
     const { failure } = facts;
     return { state: failure === null ? 'ok' : 'degraded', reason: failure };

@@ -182,7 +182,7 @@ function createServer(options: HttpServerOptions, limits: HttpLimits, routing: R
     onRequest(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    onUpgrade(routing, request, socket, head);
+    onUpgrade(routing, request, socket, head, options.servedElsewhere);
   });
   return server;
 }
@@ -193,15 +193,25 @@ function findHot(routing: Routing, path: string): HotHandler | undefined {
   return handler === undefined && path.endsWith('/') ? routing.hot.get(path.slice(0, -1)) : handler;
 }
 
-function onUpgrade(routing: Routing, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+function onUpgrade(
+  routing: Routing,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  servedElsewhere: (path: string) => boolean = () => false,
+): void {
   socket.on('error', () => socket.destroy());
   const requestId = readRequestId(request.headers);
-  const handler = routing.upgrades.get((request.url ?? '/').split('?', 1)[0]!);
+  const path = (request.url ?? '/').split('?', 1)[0]!;
+  const handler = routing.upgrades.get(path);
   if (handler !== undefined && routing.serving && !routing.closing) {
     handler(request, socket, head, requestId);
     return;
   }
-  if (handler === undefined && routing.serving) {
+  if (handler === undefined && servedElsewhere(path)) {
+    const detail = `This process does not have the role that serves ${path}.`;
+    refuseUpgrade(socket, 'role_not_here', detail, requestId);
+  } else if (handler === undefined && routing.serving) {
     refuseUpgrade(socket, 'not_found', 'No socket is served here.', requestId);
   } else {
     refuseUpgrade(socket, routing.closing ? 'closing' : 'starting', 'Try again soon.', requestId);

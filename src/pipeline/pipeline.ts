@@ -40,6 +40,8 @@ export interface PipelineOptions {
 }
 
 export interface Pipeline {
+  /** Those of the events' topic that this process has now. */
+  readonly partitions: ReadonlySet<number>;
   /** Ends after the batches under way; what was not committed is read again by whoever comes next. */
   stop(): Promise<void>;
 }
@@ -50,10 +52,16 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const deadLetters = log.topic(options.deadLetterTopic);
   const store = new EventStore(client);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
+  const partitions = new Set<number>();
   const memberships: Membership[] = [
-    await topic.join(group, (assignment) =>
-      consumePartition(assignment, { ...options, topic, deadLetters, store }),
-    ),
+    await topic.join(group, async (assignment) => {
+      partitions.add(assignment.partition);
+      try {
+        await consumePartition(assignment, { ...options, topic, deadLetters, store });
+      } finally {
+        partitions.delete(assignment.partition);
+      }
+    }),
     await deadLetters.join(`${group}-dead-letters`, (assignment) =>
       consumeDeadLetters(assignment, {
         client,
@@ -65,6 +73,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const ending = new AbortController();
   const recomputing = recomputeForever(options, ending.signal);
   return {
+    partitions,
     async stop() {
       ending.abort();
       await Promise.all([recomputing, ...memberships.map((membership) => membership.stop())]);
