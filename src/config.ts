@@ -41,7 +41,7 @@ export function readConfig(env: Environment): Config {
     ...aliases(env, values, faults),
     roleSet: new Set(values.roles as Role[]),
   } as Config;
-  checkTogether(config, env, faults);
+  checkTogether(config, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -90,14 +90,7 @@ function aliases(env: Environment, values: Record<string, unknown>, faults: stri
   return { chUrl: url };
 }
 
-function checkTogether(config: Config, env: Environment, faults: string[]): void {
-  const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
-    (key) => env[key],
-  );
-  if (brokers)
-    faults.push(
-      `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
-    );
+function checkTogether(config: Config, faults: string[]): void {
   if (config.chUrl !== '' && !URL.canParse(config.chUrl))
     faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))

@@ -89,8 +89,8 @@ export interface Topic {
    */
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /**
-   * Every partition, without a group, for live views: from the offset that `from` gives for it, or the earliest kept
-   * after that; else from its present end on. What `onRecords` returns is awaited before more of that partition comes.
+   * Every partition, without a group, for live views: from its present end on, or, with `from`, from the offset that is
+   * given for it (the earliest kept after that; a partition that is not named is new, and read from its start). What `onRecords` returns is awaited before more of that partition comes.
    * Ends when the signal is aborted; rejects when it cannot go on.
    */
   tail(

@@ -41,7 +41,8 @@ export async function openPartitionState(
   if (present.size > 0) await store.markStored(uncommitted);
   // A block at the committed offset itself is going to be replaced.
   await store.clearLedger({ ...uncommitted, from: committed.offset + 1 });
-  const dedupe = await loadWindow(deps, { partition });
+  // New to the group: its events may have gone through other partitions, or another log, a moment ago.
+  const dedupe = await loadWindow(deps, { partition: committed.offset === 0 ? null : partition });
   const sessions = await loadSessions(deps);
   return { dedupe, sessions, present, defaultApp: deps.defaultApp };
 }
@@ -62,10 +63,10 @@ export async function loadSessions({ store, limits, now }: MemoryOptions): Promi
   return sessions;
 }
 
-/** The ids of a partition received lately, of those stored before `until` (an offset) when that is given. */
+/** The ids of a partition (null: of all) received lately, those stored before `until` (an offset) when that is given. */
 export async function loadWindow(
   { store, limits, now }: MemoryOptions,
-  { partition, until }: { readonly partition: number; readonly until?: number },
+  { partition, until }: { readonly partition: number | null; readonly until?: number },
 ): Promise<DedupeWindow> {
   const since = now() - limits.dedupeWindowMs;
   const most = Math.min(IDS_LOADED_MAX, Math.floor(limits.dedupeEntriesMax / 2));

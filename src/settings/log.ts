@@ -6,7 +6,7 @@ const GiB = 2 ** 30;
 /** The log, local or Kafka. */
 export const logSettings = {
   kafkaBrokers: list(
-    'ANALYTICS_KAFKA_BROKERS',
+    ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'],
     'Kafka or Redpanda brokers, host:port. Empty: the local log.',
   ),
   topic: text(['ANALYTICS_KAFKA_TOPIC', 'KAFKA_TOPIC'], 'analytics.v1', 'Topic of the events.'),

@@ -132,10 +132,10 @@ export class EventStore {
 
   /**
    * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
-   * claim to be of a later time. `until`: offset before which they lie.
+   * claim to be of a later time. `until`: offset before which they lie; `partition` null: of all.
    */
   async recentIds(
-    partition: number,
+    partition: number | null,
     since: number,
     limit: number,
     until: number = Number.MAX_SAFE_INTEGER,
@@ -145,12 +145,12 @@ export class EventStore {
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
     const source = (where: string) =>
       `SELECT * FROM events
-       WHERE log_partition = {partition:UInt16} AND log_offset < {until:UInt64} AND ${where}`;
+       WHERE ${partition === null ? '' : 'log_partition = {partition:UInt16} AND '}log_offset < {until:UInt64} AND ${where}`;
     return await this.#client.select(
       `SELECT ${columns}
        FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
        ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
-      { partition, since, limit, until },
+      { partition: partition ?? 0, since, limit, until },
     );
   }
 

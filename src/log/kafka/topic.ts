@@ -2,7 +2,6 @@ import type { ConnectionPool } from '@platformatic/kafka';
 import {
   type Assignment,
   type Lag,
-  type LogRecord,
   LogUnavailableError,
   type Membership,
   type NewRecord,
@@ -17,7 +16,7 @@ import { type JoiningMember, startMember } from './member.ts';
 import { Offsets } from './offsets.ts';
 import type { KafkaLogOptions } from './options.ts';
 import { fetch } from './requests.ts';
-import { followTail } from './tail.ts';
+import { followTail, type TailHandler } from './tail.ts';
 
 /** One topic at the brokers. Its number of partitions is looked at every few seconds, since it may grow. */
 
@@ -118,10 +117,10 @@ export class KafkaTopic implements Topic {
     return membership;
   }
 
-  tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void> {
+  tail(onRecords: TailHandler, signal: AbortSignal, from?: ReadonlyMap<number, number>): Promise<void> {
     const { cluster, onFault } = this.#deps;
     const ending = AbortSignal.any([signal, this.#closing.signal]);
-    return followTail(this.name, onRecords, ending, { cluster, offsets: this.#offsets, onFault });
+    return followTail(this.name, onRecords, ending, { cluster, offsets: this.#offsets, onFault }, from);
   }
 
   async lag(group: string): Promise<Lag[]> {

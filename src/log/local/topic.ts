@@ -99,7 +99,8 @@ export class LocalTopic implements Topic {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
     await Promise.all(
       this.#options.shards.map(({ partition }) => {
-        const offset = Math.min(from?.get(partition.id) ?? partition.end, partition.end);
+        const start = from === undefined ? partition.end : (from.get(partition.id) ?? 0);
+        const offset = Math.min(start, partition.end);
         return this.#follow(partition, Math.max(offset, partition.earliest), onRecords, ended);
       }),
     );

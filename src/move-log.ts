@@ -1,0 +1,60 @@
+import type { LogRecord, NewRecord, Topic } from './log/log.ts';
+
+/**
+ * Moves what a group has not finished from one log to another. In: the records from the group's committed offsets to the
+ * present ends. Out: the same records, key, headers, time and all, at the other log, and the group finished here.
+ *
+ * A crash in between moves some twice; they are the same events, by their ids, and count once. What can be lost: nothing,
+ * as the offset is committed after the other log acknowledged. Nobody may append here meanwhile.
+ */
+export interface MoveOptions {
+  readonly from: Topic;
+  readonly group: string;
+  readonly to: Topic;
+  readonly signal: AbortSignal;
+  /** Records moved so far, and all that there are to move. */
+  readonly progress: (moved: number, total: number) => void;
+}
+
+const READ_BYTES = 4 * 1024 * 1024;
+
+/** Resolves with how many records were moved. */
+export async function moveRecords(options: MoveOptions): Promise<number> {
+  const { from, group, signal, progress } = options;
+  const lag = await from.lag(group);
+  const total = lag.reduce((sum, { records }) => sum + records, 0);
+  if (total === 0) return 0;
+  const done = Promise.withResolvers<void>();
+  let moved = 0;
+  let open = lag.length;
+  const membership = await from.join(group, async (assignment) => {
+    try {
+      const end = lag.find(({ partition }) => partition === assignment.partition)?.end ?? 0;
+      for (let next = assignment.committed.offset; next < end; ) {
+        const records = await assignment.read(READ_BYTES, 1_000);
+        signal.throwIfAborted();
+        if (assignment.signal.aborted) return;
+        if (records.length === 0) continue;
+        await options.to.append(records.map((record) => placed(record, options.to.partitions)));
+        next = records.at(-1)!.offset + 1;
+        await assignment.commit(next, '');
+        moved += records.length;
+        progress(moved, total);
+      }
+      if (--open === 0) done.resolve();
+    } catch (error) {
+      done.reject(error);
+    }
+  });
+  try {
+    await done.promise;
+  } finally {
+    await membership.stop();
+  }
+  return moved;
+}
+
+/** Its events keep their order: all of a partition go to one. */
+function placed({ partition, key, headers, value, timestamp }: LogRecord, partitions: number): NewRecord {
+  return { partition: partition % partitions, key, headers, value, timestamp };
+}
