@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRateLimiter } from './access/rate-limit.ts';
 import { openCatalog } from './catalog/catalog.ts';
 import type { Config } from './config.ts';
@@ -65,6 +66,9 @@ export async function openIngest(house: Foundation): Promise<void> {
   gate.serving();
 }
 
+/** A live process waits for the brokers this long before it gives up its start. */
+const COMMITTED_WITHIN_MS = 30_000;
+
 /** Paths of the roles, the longest match first. */
 const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/v1/ingest/', 'ingest'],
@@ -129,9 +133,19 @@ function ownsEverything({ config, log }: House): boolean {
 }
 
 /** Per partition, the first offset that the pipeline has not committed, wherever it runs. */
-async function readCommitted({ config, log }: House): Promise<ReadonlyMap<number, number>> {
-  const lag = await log.topic(config.topic).lag(config.groupId);
-  return new Map(lag.map(({ partition, committed }) => [partition, committed]));
+async function readCommitted({ config, log, logger }: House): Promise<ReadonlyMap<number, number>> {
+  const deadline = performance.now() + COMMITTED_WITHIN_MS;
+  for (;;) {
+    try {
+      const lag = await log.topic(config.topic).lag(config.groupId);
+      return new Map(lag.map(({ partition, committed }) => [partition, committed]));
+    } catch (error) {
+      // Brokers that have just started know no coordinator of groups for a moment.
+      if (performance.now() >= deadline) throw error;
+      logger.debug({ err: error }, 'the log does not tell yet how far the pipeline is');
+      await delay(500);
+    }
+  }
 }
 
 /** Live views of the whole service, whichever processes store it. */

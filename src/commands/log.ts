@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Io } from '../cli.ts';
 import { readConfig } from '../config.ts';
-import { moveRecords } from '../move-log.ts';
+import { openKernel } from '../event/kernel/wasm.ts';
+import { createSpread, keepTogether, moveRecords } from '../move-log.ts';
 import { openLogAtKafka, openLogHere, readersOf } from '../open-log.ts';
 import { forOperator, StartError } from '../start-error.ts';
 import { createLogger } from '../telemetry/logger.ts';
@@ -27,6 +28,7 @@ export async function runLog(argv: string[], io: Io): Promise<number> {
   if (config.kafkaBrokers.length === 0)
     throw new StartError('ANALYTICS_KAFKA_BROKERS is not set: there is nowhere to move the log to.');
   const logger = createLogger({ level: 'warn' });
+  const kernel = await openKernel();
   const local = await forOperator(openLogHere(config, resolve(config.dataDir), logger));
   try {
     const kafka = await forOperator(openLogAtKafka(config, logger));
@@ -36,6 +38,7 @@ export async function runLog(argv: string[], io: Io): Promise<number> {
           from: local.topic(topic),
           group,
           to: kafka.topic(topic),
+          place: topic === config.topic ? createSpread(kernel.scanner) : keepTogether,
           signal: io.signal,
           progress: (done, total) => io.stderr.write(`\r${topic}: ${done} of ${total} records`),
         });
