@@ -141,7 +141,7 @@ test('what does not go together', () => {
     0,
   );
   for (const key of ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'])
-    assert.match(faultsOf({ [key]: 'broker:9092' })[0]!, new RegExp(`^${key} is set`));
+    assert.deepEqual(readConfig({ [key]: 'broker:9092' }).kafkaBrokers, ['broker:9092']);
   for (const name of ['my-db', 'a b', 'a;DROP', '1st', '`']) {
     assert.equal(faultsOf({ ANALYTICS_CH_DATABASE: name }).length, 1, name);
   }
