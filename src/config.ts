@@ -91,6 +91,7 @@ function aliases(env: Environment, values: Record<string, unknown>, faults: stri
 }
 
 function checkTogether(config: Config, faults: string[]): void {
+  checkKafka(config, faults);
   if (config.chUrl !== '' && !URL.canParse(config.chUrl))
     faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
@@ -126,6 +127,22 @@ export function wantsTraces(config: Config): boolean {
   const { otelDisabled, otelTracesExporter, otelEndpoint, otelTracesEndpoint } = config;
   if (otelDisabled || otelTracesExporter === 'none') return false;
   return otelTracesExporter === 'otlp' || otelEndpoint !== '' || otelTracesEndpoint !== '';
+}
+
+function checkKafka(config: Config, faults: string[]): void {
+  const wrong = config.kafkaBrokers.filter(
+    (broker) => !/^(\[[\da-fA-F:]+\]|[\w.-]+)(:\d{1,5})?$/.test(broker),
+  );
+  if (wrong.length > 0)
+    faults.push(
+      `ANALYTICS_KAFKA_BROKERS has '${wrong.join("', '")}'; it takes host:port, with commas between.`,
+    );
+  if ((config.kafkaSaslUsername === '') !== (config.kafkaSaslPassword === ''))
+    faults.push('ANALYTICS_KAFKA_SASL_USERNAME and ANALYTICS_KAFKA_SASL_PASSWORD go together.');
+  if ((config.kafkaTlsCertFile === '') !== (config.kafkaTlsKeyFile === ''))
+    faults.push('ANALYTICS_KAFKA_TLS_CERT_FILE and ANALYTICS_KAFKA_TLS_KEY_FILE go together.');
+  if (!config.kafkaTls && (config.kafkaTlsCaFile !== '' || config.kafkaTlsCertFile !== ''))
+    faults.push('There are files for TLS with the brokers, but ANALYTICS_KAFKA_TLS is not 1.');
 }
 
 /** Whether only this machine can connect. */

@@ -1,14 +1,18 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
 import { openKafkaLog } from './log/kafka/kafka.ts';
+import type { Compression, KafkaAddress, SaslMechanism } from './log/kafka/options.ts';
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { DEAD_LETTER_TOPIC } from './topics.ts';
 
 /** The log of this installation: at Kafka when brokers are given, else on the local disk. */
 
-export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
+/** Of the time that a sender is given: the rest is for the answer, which says why. */
+const ACK_SHARE = 0.9;
 
 export async function openLog(config: Config, dataDir: string, logger: Logger): Promise<Log> {
   if (config.kafkaBrokers.length === 0) return await openLogHere(config, dataDir, logger);
@@ -18,10 +22,11 @@ export async function openLog(config: Config, dataDir: string, logger: Logger): 
 
 export async function openLogAtKafka(config: Config, logger: Logger): Promise<Log> {
   return await openKafkaLog({
-    brokers: config.kafkaBrokers,
-    clientId: config.clientId,
+    ...(await readKafkaAddress(config)),
     topics: [config.topic, DEAD_LETTER_TOPIC],
-    ackTimeoutMs: config.ingestAckTimeoutMs,
+    compression: config.kafkaCompression as Compression,
+    ackTimeoutMs: Math.round(config.ingestAckTimeoutMs * ACK_SHARE),
+    sessionTimeoutMs: config.kafkaSessionTimeoutMs,
     onError: (error) => logger.error({ err: error }, 'the log failed behind the scenes'),
   });
 }
@@ -70,4 +75,27 @@ async function refuseToForget(config: Config, dataDir: string, logger: Logger): 
       `The local log in ${localLogFolder(dataDir)} holds ${records} records that are not in ClickHouse yet, and Kafka ` +
         'is to be the log from now on: they would never be counted. `sluice log move` takes them there.',
     );
+}
+
+/** Reads the files that the settings name. */
+export async function readKafkaAddress(config: Config): Promise<KafkaAddress> {
+  const read = async (path: string): Promise<string | undefined> =>
+    path === '' ? undefined : await readFile(path, 'utf8');
+  const [ca, cert, key] = await Promise.all(
+    [config.kafkaTlsCaFile, config.kafkaTlsCertFile, config.kafkaTlsKeyFile].map(read),
+  );
+  return {
+    brokers: config.kafkaBrokers,
+    clientId: config.clientId,
+    ...(config.kafkaTls ? { tls: { ...(ca ? { ca } : {}), ...(cert && key ? { cert, key } : {}) } } : {}),
+    ...(config.kafkaSaslUsername === ''
+      ? {}
+      : {
+          sasl: {
+            mechanism: config.kafkaSaslMechanism as SaslMechanism,
+            username: config.kafkaSaslUsername,
+            password: config.kafkaSaslPassword,
+          },
+        }),
+  };
 }

@@ -1,4 +1,6 @@
 import type { House } from './house.ts';
+import { HttpProblem } from './http/problem.ts';
+import { type Lag, LogUnavailableError } from './log/log.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 import { askFlow } from './store/questions/flow.ts';
 import { StoreError } from './store/store-error.ts';
@@ -6,8 +8,7 @@ import { StoreError } from './store/store-error.ts';
 /** The road from ingest to ClickHouse, for `GET /v1/pipeline`: steps of this process, the rest of the whole service. */
 export async function readPipelineFacts(house: House) {
   const { config, log, facts, now } = house;
-  const topic = log.topic(config.topic);
-  const partitions = await topic.lag(config.groupId);
+  const partitions = await readLag(house);
   const { steps, insert_eps, freshness_ms } = facts.snapshot();
   const rates = isWhole(house)
     ? { ingest_eps: house.ingestRate.perSecond(), insert_eps }
@@ -55,8 +56,7 @@ async function readRates({ store }: House) {
  * when it is 0.
  */
 export async function estimateInFlight(house: House): Promise<number> {
-  const { config, log } = house;
-  const lag = await log.topic(config.topic).lag(config.groupId);
+  const lag = await readLag(house);
   const records = lag.reduce((sum, partition) => sum + partition.records, 0);
   return records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
 }
@@ -74,9 +74,15 @@ async function eventsPerRecord({ metrics, store }: House): Promise<number> {
 
 /** Tells Prometheus, whenever it looks, how far behind the pipeline is with the partitions that this process has. */
 export function reportLag(house: House, { partitions }: Pick<Pipeline, 'partitions'>): void {
-  const { config, log, metrics, facts } = house;
+  const { config, metrics, facts } = house;
   metrics.watchLag(async () => {
-    const all = await log.topic(config.topic).lag(config.groupId);
+    let all: Lag[];
+    try {
+      all = await readLag(house);
+    } catch {
+      // The log cannot be asked now. The other metrics are wanted all the more; these stay as they were.
+      return;
+    }
     const lag = all.filter(({ partition }) => partitions.has(partition));
     // A partition that moved on is its new owner's to report.
     metrics.consumerLag.reset();
@@ -87,4 +93,17 @@ export function reportLag(house: House, { partitions }: Pick<Pipeline, 'partitio
     metrics.pipeline.ledgerInFlight.set(inFlight);
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });
+}
+
+async function readLag({ config, log }: House): Promise<Lag[]> {
+  try {
+    return await log.topic(config.topic).lag(config.groupId);
+  } catch (error) {
+    if (!(error instanceof LogUnavailableError)) throw error;
+    const { retryAfterMs } = error;
+    throw new HttpProblem('log_unavailable', `The log cannot be asked now. ${error.message}`, {
+      cause: error,
+      retryAfterMs,
+    });
+  }
 }

@@ -9,7 +9,7 @@ import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
 import type { Live } from './live/live.ts';
-import { DEAD_LETTER_TOPIC, openLog } from './open-log.ts';
+import { openLog } from './open-log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { isServedElsewhere, needsStore, openCommon, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
@@ -24,6 +24,7 @@ import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 import { startRateMeter } from './telemetry/rate.ts';
 import type { Tracing } from './telemetry/tracing.ts';
+import { DEAD_LETTER_TOPIC } from './topics.ts';
 import { readVersion } from './version.ts';
 
 /**

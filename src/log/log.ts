@@ -90,15 +90,15 @@ export interface Topic {
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /**
    * Every partition, without a group, for live views: from its present end on, or, with `from`, from the offset that is
-   * given for it (the earliest kept after that; a partition that is not named is new, and read from its start). What `onRecords` returns is awaited before more of that partition comes.
-   * Ends when the signal is aborted; rejects when it cannot go on.
+   * given for it (the earliest kept after that; a partition that is not named is new, and read from its start).
+   * What `onRecords` returns is awaited before more of that partition comes. Ends when the signal is aborted; rejects when it cannot go on.
    */
   tail(
     onRecords: (records: LogRecord[]) => void | Promise<void>,
     signal: AbortSignal,
     from?: ReadonlyMap<number, number>,
   ): Promise<void>;
-  /** How far the group is, per partition. */
+  /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }
 

@@ -1,7 +1,7 @@
-import type { ConnectionPool } from '@platformatic/kafka';
 import type { LogRecord } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import type { Offsets } from './offsets.ts';
 import { type FetchedPartition, fetch } from './requests.ts';
 
@@ -36,7 +36,7 @@ class Tail {
   readonly #onRecords: TailHandler;
   readonly #signal: AbortSignal;
   readonly #deps: TailDependencies;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
   /** Where the tail begins is known of none of the partitions yet. */
   #isFirst: boolean;
   readonly #positions: Map<number, number>;
