@@ -45,9 +45,9 @@ tell({
   facts: {
     url: service.url,
     metricsUrl: service.metricsUrl,
-    endpoint: await service.store.endpoint(),
+    endpoint: await service.store!.endpoint(),
     database: 'analytics',
-    clickhousePid: service.store.pid(),
+    clickhousePid: service.store!.pid(),
     clickhouse: service.clickhouse,
   },
 });

@@ -48,7 +48,7 @@ export function readConfig(env: Environment): Config {
     chUrls: splitList(known.chUrl),
     sources: readSources(values, faults),
   };
-  checkTogether(config, env, faults);
+  checkTogether(config, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -109,14 +109,8 @@ function readSources(values: Record<string, unknown>, faults: string[]): readonl
   return read.sources;
 }
 
-function checkTogether(config: Config, env: Environment, faults: string[]): void {
-  const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
-    (key) => env[key],
-  );
-  if (brokers)
-    faults.push(
-      `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
-    );
+function checkTogether(config: Config, faults: string[]): void {
+  checkKafka(config, faults);
   checkClickHouse(config, faults);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
@@ -128,6 +122,7 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
       `ANALYTICS_KAFKA_TOPICS lacks ${config.topic}, which this process writes to: what comes in over HTTP would never be stored.`,
     );
   if (config.roles.length === 0) faults.push('ANALYTICS_ROLES is empty; leave it out for all roles.');
+  checkTraces(config, faults);
   // A look-up of ids, sessions and views goes back as far as raw rows do.
   if (config.timestampAgeMaxDays > config.retentionEventsDays)
     faults.push(
@@ -153,6 +148,44 @@ function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, fau
     );
   if (chReplicated && chCluster === '')
     faults.push('ANALYTICS_CH_REPLICATED needs ANALYTICS_CH_CLUSTER: replicas are found by it.');
+}
+
+/** Faults of the OTEL_* names, which are often set for other services too, count only where traces are asked for. */
+function checkTraces(config: Config, faults: string[]): void {
+  if (!wantsTraces(config)) return;
+  for (const url of [config.otelEndpoint, config.otelTracesEndpoint])
+    if (url !== '' && !URL.canParse(url))
+      faults.push(`The OTEL_EXPORTER_OTLP endpoint is '${url}', which is no URL.`);
+  if (config.otelProtocol !== 'http/protobuf')
+    faults.push(
+      `OTEL_EXPORTER_OTLP_PROTOCOL is ${config.otelProtocol}; traces are sent as http/protobuf (port 4318 of a collector).`,
+    );
+  const share = Number(config.otelSamplerArg);
+  if (!(share >= 0 && share <= 1))
+    faults.push(`OTEL_TRACES_SAMPLER_ARG is '${config.otelSamplerArg}'; it takes 0 to 1.`);
+}
+
+/** Whether the settings ask for traces. */
+export function wantsTraces(config: Config): boolean {
+  const { otelDisabled, otelTracesExporter, otelEndpoint, otelTracesEndpoint } = config;
+  if (otelDisabled || otelTracesExporter === 'none') return false;
+  return otelTracesExporter === 'otlp' || otelEndpoint !== '' || otelTracesEndpoint !== '';
+}
+
+function checkKafka(config: Config, faults: string[]): void {
+  const wrong = config.kafkaBrokers.filter(
+    (broker) => !/^(\[[\da-fA-F:]+\]|[\w.-]+)(:\d{1,5})?$/.test(broker),
+  );
+  if (wrong.length > 0)
+    faults.push(
+      `ANALYTICS_KAFKA_BROKERS has '${wrong.join("', '")}'; it takes host:port, with commas between.`,
+    );
+  if ((config.kafkaSaslUsername === '') !== (config.kafkaSaslPassword === ''))
+    faults.push('ANALYTICS_KAFKA_SASL_USERNAME and ANALYTICS_KAFKA_SASL_PASSWORD go together.');
+  if ((config.kafkaTlsCertFile === '') !== (config.kafkaTlsKeyFile === ''))
+    faults.push('ANALYTICS_KAFKA_TLS_CERT_FILE and ANALYTICS_KAFKA_TLS_KEY_FILE go together.');
+  if (!config.kafkaTls && (config.kafkaTlsCaFile !== '' || config.kafkaTlsCertFile !== ''))
+    faults.push('There are files for TLS with the brokers, but ANALYTICS_KAFKA_TLS is not 1.');
 }
 
 /** Whether only this machine can connect. */

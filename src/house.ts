@@ -10,6 +10,7 @@ import type { Health } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { RateMeter } from './telemetry/rate.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 /** What stands before ClickHouse does. */
 export interface Foundation {
@@ -23,6 +24,8 @@ export interface Foundation {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: Health;
+  /** null: nobody asked for traces. */
+  readonly tracing: Tracing | null;
   readonly access: Access;
   readonly cors: Cors;
   readonly kernel: Kernel;

@@ -1,20 +1,19 @@
 import type { House } from './house.ts';
-import type { Lag } from './log/log.ts';
+import { HttpProblem } from './http/problem.ts';
+import { type Lag, LogUnavailableError } from './log/log.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
+import { sourceKey } from './store/events.ts';
+import { askFlow } from './store/questions/flow.ts';
+import { StoreError } from './store/store-error.ts';
 
-/** How far the pipeline is, in every topic that it reads. */
-async function readLag({ config, log }: House): Promise<(Lag & { readonly topic: string })[]> {
-  const all = config.sources.map(async ({ topic }) => {
-    const lag = await log.topic(topic).lag(config.groupId);
-    return lag.map((one) => ({ ...one, topic }));
-  });
-  return (await Promise.all(all)).flat();
-}
-
-/** What only this process knows of the road from ingest to ClickHouse, for `GET /v1/pipeline`. */
+/** The road from ingest to ClickHouse, for `GET /v1/pipeline`: steps of this process, the rest of the whole service. */
 export async function readPipelineFacts(house: House) {
   const { config, log, facts, now } = house;
   const partitions = await readLag(house);
   const { steps, insert_eps, freshness_ms } = facts.snapshot();
+  const rates = isWhole(house)
+    ? { ingest_eps: house.ingestRate.perSecond(), insert_eps }
+    : await readRates(house);
   return {
     version: house.version,
     started_at: new Date(house.startedAt).toISOString(),
@@ -32,10 +31,26 @@ export async function readPipelineFacts(house: House) {
       bytes: partitions.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     },
     steps: steps.map((step) => ({ ...step, drops: { ...step.drops } })),
-    rates: { ingest_eps: house.ingestRate.perSecond(), insert_eps },
+    rates,
     freshness_ms: { ...freshness_ms },
     store: { kind: house.store.kind === 'embedded' ? 'embedded' : 'remote' },
   };
+}
+
+/** Whether nothing happens outside of this process. */
+function isWhole({ config, log }: House): boolean {
+  return log.kind === 'local' && config.roleSet.has('ingest') && config.roleSet.has('pipeline');
+}
+
+/** What all pipelines wrote into the ledger; zeros while ClickHouse does not answer. */
+async function readRates({ store }: House) {
+  try {
+    const { received_eps, stored_eps } = await askFlow(store.client);
+    return { ingest_eps: received_eps, insert_eps: stored_eps };
+  } catch (error) {
+    if (error instanceof StoreError) return { ingest_eps: 0, insert_eps: 0 };
+    throw error;
+  }
 }
 
 /**
@@ -43,21 +58,61 @@ export async function readPipelineFacts(house: House) {
  * when it is 0.
  */
 export async function estimateInFlight(house: House): Promise<number> {
-  const { metrics } = house;
   const lag = await readLag(house);
   const records = lag.reduce((sum, partition) => sum + partition.records, 0);
-  const perRecord = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
-  return Math.round(records * (Number.isFinite(perRecord) ? perRecord : 1));
+  return records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
 }
 
-/** Tells Prometheus, whenever it looks, how far behind the pipeline is. */
-export function reportLag(house: House): void {
+async function eventsPerRecord({ metrics, store }: House): Promise<number> {
+  const here = metrics.eventsProcessed.total / metrics.eventsConsumed.total;
+  if (Number.isFinite(here)) return here;
+  try {
+    return (await askFlow(store.client)).events_per_record ?? 1;
+  } catch (error) {
+    if (error instanceof StoreError) return 1;
+    throw error;
+  }
+}
+
+/** Tells Prometheus, whenever it looks, how far behind the pipeline is with the partitions that this process has. */
+export function reportLag(house: House, { partitions }: Pick<Pipeline, 'partitions'>): void {
   const { metrics, facts } = house;
   metrics.watchLag(async () => {
-    const lag = await readLag(house);
+    let all: SourceLag[];
+    try {
+      all = await readLag(house);
+    } catch {
+      // The log cannot be asked now. The other metrics are wanted all the more; these stay as they were.
+      return;
+    }
+    const lag = all.filter((one) => partitions.has(sourceKey(one)));
+    // A partition that moved on is its new owner's to report.
+    metrics.consumerLag.reset();
     for (const { topic, partition, records } of lag)
       metrics.consumerLag.set({ topic, partition: String(partition) }, records);
-    metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
+    const records = lag.reduce((sum, partition) => sum + partition.records, 0);
+    const inFlight = records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
+    metrics.pipeline.ledgerInFlight.set(inFlight);
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });
+}
+
+type SourceLag = Lag & { readonly topic: string };
+
+/** How far the pipeline is, in every topic that it reads. */
+async function readLag({ config, log }: House): Promise<SourceLag[]> {
+  try {
+    const all = config.sources.map(async ({ topic }) => {
+      const lag = await log.topic(topic).lag(config.groupId);
+      return lag.map((one) => ({ ...one, topic }));
+    });
+    return (await Promise.all(all)).flat();
+  } catch (error) {
+    if (!(error instanceof LogUnavailableError)) throw error;
+    const { retryAfterMs } = error;
+    throw new HttpProblem('log_unavailable', `The log cannot be asked now. ${error.message}`, {
+      cause: error,
+      retryAfterMs,
+    });
+  }
 }

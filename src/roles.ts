@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createRateLimiter } from './access/rate-limit.ts';
 import { openCatalog } from './catalog/catalog.ts';
 import type { Config } from './config.ts';
@@ -11,6 +12,7 @@ import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { createResend } from './ingest/resend.ts';
 import { createJudge } from './letters/judge.ts';
 import { type Live, openLive } from './live/live.ts';
+import { startFollower } from './pipeline/follow.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
@@ -19,21 +21,32 @@ import { queryRoutes } from './query/query.ts';
 import type { LetterDesk } from './query/replay.ts';
 import type { Role } from './settings/process.ts';
 import { writeLetterStates } from './store/dead-letters.ts';
+import { EventStore } from './store/events.ts';
+import type { PlacesBefore } from './store/questions/realtime.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
  * the pipeline that feeds it; then what is asked.
  */
 export async function openRoles(house: House): Promise<Live | null> {
-  const { config, health, http } = house;
-  addHealthRoutes(http.app, health);
-  const book = createRouteBook();
-  book.collect(http.app);
-  await http.app.register(docsRoutes, { book, version: house.version, url: http.url });
+  const { config } = house;
   const live = config.roleSet.has('live') ? await openLiveRole(house) : null;
   if (config.roleSet.has('pipeline')) await openPipeline(house, live);
   if (config.roleSet.has('query')) await openQuery(house);
   return live;
+}
+
+/** What every process serves, whatever its roles. Routes that come later are in the book too. */
+export async function openCommon({ health, http, version }: Foundation): Promise<void> {
+  addHealthRoutes(http.app, health);
+  const book = createRouteBook();
+  book.collect(http.app);
+  await http.app.register(docsRoutes, { book, version, url: http.url });
+}
+
+/** Whether one of the roles asks or fills ClickHouse. */
+export function needsStore(roles: ReadonlySet<Role>): boolean {
+  return roles.has('pipeline') || roles.has('query') || roles.has('live');
 }
 
 /** Needs the log alone: what it takes is safe there, whatever becomes of the rest. */
@@ -59,6 +72,9 @@ export async function openIngest(house: Foundation): Promise<void> {
   gate.serving();
 }
 
+/** A live process waits for the brokers this long before it gives up its start. */
+const COMMITTED_WITHIN_MS = 30_000;
+
 /** Paths of the roles, the longest match first. */
 const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/v1/ingest/', 'ingest'],
@@ -70,11 +86,12 @@ const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/api/metrics/video/', 'query'],
   ['/metrics', 'query'],
   ['/v1/', 'query'],
+  ['/assets/', 'query'],
 ];
 
 /** Whether the path belongs to a role that this process does not have. */
 export function isServedElsewhere(path: string, roles: ReadonlySet<Role>): boolean {
-  const role = PATHS.find(([prefix]) => path.startsWith(prefix))?.[1];
+  const role = path === '/' ? 'query' : PATHS.find(([prefix]) => path.startsWith(prefix))?.[1];
   return role !== undefined && !roles.has(role);
 }
 
@@ -93,10 +110,9 @@ function ingestLimits(config: Config) {
 async function openLiveRole(house: House): Promise<Live> {
   const { config, access, cors, http, health, logger, metrics, store, closers } = house;
   const gate = health.role('live');
+  const publishedFrom = ownsEverything(house) ? null : await readCommitted(house);
   const live = await openLive({
     client: store.client,
-    // Without the pipeline in this process nobody tells it what was stored.
-    source: config.roleSet.has('pipeline') ? 'state' : 'store',
     authorize: async (request, from) => {
       const decision = await access.authorize(request, 'read', from === 'socket');
       return decision.granted ? { granted: true, apps: decision.principal.apps } : decision;
@@ -107,8 +123,10 @@ async function openLiveRole(house: House): Promise<Live> {
     limits: { socketsMax: config.wsSocketsMax, eventsPerSecondMax: config.wsEventsPerSecondMax },
     viewsMax: config.viewsMax,
     now: house.now,
+    ...(publishedFrom ? { publishedFrom } : {}),
   });
   closers.add('live', () => live.close());
+  if (publishedFrom) followTails(house, live, publishedFrom);
   await followDerived(house, live);
   http.addUpgrade('/ws', (...upgrade) => live.handleUpgrade(...upgrade));
   await http.app.register(live.plugin);
@@ -129,9 +147,76 @@ async function followDerived({ log, logger, derivedTopic, closers }: House, live
   });
 }
 
+/** Whether the pipeline of this process stores every event of the installation: the local log has one process. */
+function ownsEverything({ config, log }: House): boolean {
+  return log.kind === 'local' && config.roleSet.has('pipeline');
+}
+
+/** Per source, the first offset that the pipeline has not committed, wherever it runs. */
+async function readCommitted({ config, log, logger }: House): Promise<readonly PlacesBefore[]> {
+  const deadline = performance.now() + COMMITTED_WITHIN_MS;
+  for (;;) {
+    try {
+      const all = config.sources.map(async ({ topic }) => {
+        const lag = await log.topic(topic).lag(config.groupId);
+        return lag.map(({ partition, committed }) => ({ topic, partition, before: committed }));
+      });
+      return (await Promise.all(all)).flat();
+    } catch (error) {
+      // Brokers that have just started know no coordinator of groups for a moment.
+      if (performance.now() >= deadline) throw error;
+      logger.debug({ err: error }, 'the log does not tell yet how far the pipeline is');
+      await delay(500);
+    }
+  }
+}
+
+/** Live views of the whole service, whichever processes store it. */
+function followTails(house: House, live: Live, from: readonly PlacesBefore[]): void {
+  const { config, log, kernel, store, logger, health, now, closers } = house;
+  let failure: string | null = null;
+  health.probe('live tail', { vital: false }, () => ({
+    state: failure === null ? 'ok' : 'degraded',
+    reason: failure,
+  }));
+  for (const source of config.sources) {
+    const places = from.filter(({ topic }) => topic === source.topic);
+    const follower = startFollower({
+      topic: log.topic(source.topic),
+      from: new Map(places.map(({ partition, before }) => [partition, before])),
+      kernel,
+      store: new EventStore(store.client),
+      limits: decisionLimits(config),
+      defaultApp: source.app ?? config.defaultApp,
+      failed(stage, error) {
+        failure = `${stage}: ${error instanceof Error ? error.message : String(error)}`;
+        logger.warn({ stage, err: error }, 'live views go on without it');
+      },
+      read() {
+        failure = null;
+      },
+      now,
+      publish: (batch) => live.publish(batch),
+    });
+    closers.add('live tail', () => follower.stop());
+  }
+}
+
+/** What decides about an event, wherever it is read. */
+function decisionLimits(config: Config) {
+  return {
+    dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
+    dedupeEntriesMax: config.dedupeEntriesMax,
+    sessionActorsMax: config.sessionActorsMax,
+    timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
+    timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
+  };
+}
+
 async function openPipeline(house: House, live: Live | null): Promise<void> {
   const { config, health, log, store, kernel, facts, now, closers } = house;
   const gate = health.role('pipeline');
+  const feed = ownsEverything(house) ? live : null;
   const pipeline = await startPipeline({
     log,
     kernel,
@@ -144,18 +229,15 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     generation: () => store.generation(),
     ownServer: store.kind === 'embedded',
     now,
-    publish: (batch) => live?.publish(batch),
+    publish: (batch) => feed?.publish(batch),
+    tracing: house.tracing,
     limits: {
       batchRowsMax: config.batchRows,
       batchBytesMax: config.batchBytes,
       flushAfterMs: config.flushMs,
       readBytesMax: 4 * 1024 * 1024,
       leaseMs: config.leaseMs,
-      dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
-      dedupeEntriesMax: config.dedupeEntriesMax,
-      sessionActorsMax: config.sessionActorsMax,
-      timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
-      timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
+      ...decisionLimits(config),
     },
     recompute: {
       everyMs: config.recomputeEveryMs,
@@ -166,7 +248,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
   });
   closers.add('pipeline', () => pipeline.stop());
   await openDerived(house);
-  reportLag(house);
+  reportLag(house, pipeline);
   gate.serving();
 }
 

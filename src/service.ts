@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Access, createAccess } from './access/access.ts';
 import { readAddressList } from './access/addresses.ts';
 import { readApiKeys } from './access/keys.ts';
@@ -8,11 +8,12 @@ import { openKernel } from './event/kernel/wasm.ts';
 import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
-import { openLocalLog } from './log/local/local.ts';
-import type { Log } from './log/log.ts';
+import type { Live } from './live/live.ts';
+import { openLog } from './open-log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
-import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
+import { isServedElsewhere, needsStore, openCommon, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
+import { startTracing } from './start-tracing.ts';
 import { openStore, type Store } from './store/open.ts';
 import { checkStore, migrateStore } from './tables.ts';
 import { createHealth } from './telemetry/health.ts';
@@ -20,6 +21,8 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 import { startRateMeter } from './telemetry/rate.ts';
+import type { Tracing } from './telemetry/tracing.ts';
+import { DEAD_LETTER_TOPIC, DERIVED_TOPIC } from './topics.ts';
 import { readVersion } from './version.ts';
 
 /**
@@ -28,9 +31,6 @@ import { readVersion } from './version.ts';
  * In: a configuration. Out: a process that serves its roles. The port answers 503 from the first moment; ingest opens as
  * soon as the log does, since what it takes is safe there whatever becomes of the rest.
  */
-
-export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
-export const DERIVED_TOPIC = 'analytics.derived.v1';
 
 /** Of the time for a stop: the rest is for the parts behind the requests. */
 const REQUESTS_SHARE = 0.75;
@@ -42,7 +42,8 @@ export interface Service {
   readonly clickhouse: string;
   /** True when anyone who reaches the port may query. */
   readonly open: boolean;
-  readonly store: Store;
+  /** null when no role of this process needs ClickHouse. */
+  readonly store: Store | null;
   /** Nothing that was acknowledged is lost, and no process is left. */
   stop(): Promise<void>;
 }
@@ -69,7 +70,9 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     origins: config.corsOrigins.length > 0 ? config.corsOrigins : null,
     maxAgeSeconds: 600,
   });
-  const http = await openPort(config, logger, cors, metrics);
+  const tracing = await startTracing(config, readVersion(), logger);
+  if (tracing) closers.add('traces', () => tracing.close());
+  const http = await openPort(config, logger, cors, metrics, tracing);
   closers.add('http', () => http.close(config.stopDeadlineMs));
   const exporter = await forOperator(
     startMetricsServer({ host: config.host, port: config.metricsPort, registry: metrics.registry }),
@@ -92,6 +95,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     logger,
     metrics,
     health,
+    tracing,
     access,
     cors,
     kernel,
@@ -101,11 +105,12 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     closers,
     now,
   };
+  watchLog(foundation);
+  warnOfLoneRoles(foundation);
   if (config.roleSet.has('ingest')) await openIngest(foundation);
-  const store = await openDatabase(foundation);
-  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
-  watchParts(house);
-  const live = await openRoles(house);
+  await openCommon(foundation);
+  const store = needsStore(config.roleSet) ? await openDatabase(foundation) : null;
+  const live = store === null ? null : await openWithStore(foundation, store);
   await http.serve();
   // Closed first: what is under way is answered while everything behind it still stands. Sockets would hold it up.
   closers.add('requests', async () => {
@@ -115,7 +120,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     url: http.url,
     metricsUrl: `http://${config.host}:${exporter.port}/metrics`,
     dataDir,
-    clickhouse: `${store.kind === 'embedded' ? 'embedded' : config.chUrls.join(', ')}, ${await store.version()}`,
+    clickhouse: store === null ? 'not needed by these roles' : await describeStore(config, store),
     open: config.adminKey === '' && isLoopback(config.host),
     store,
     async stop() {
@@ -128,8 +133,8 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
 }
 
 /** A ClickHouse that hangs would hold up everybody who waits for it. What is in the log is inserted after the next start. */
-function endByForce(store: Store, logger: Logger): void {
-  const pid = store.pid();
+function endByForce(store: Store | null, logger: Logger): void {
+  const pid = store?.pid() ?? null;
   logger.warn({ pid }, 'the service does not end in order; its ClickHouse is ended by force');
   try {
     if (pid !== null) process.kill(pid, 'SIGKILL');
@@ -138,13 +143,20 @@ function endByForce(store: Store, logger: Logger): void {
   }
 }
 
-async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Metrics): Promise<HttpServer> {
+async function openPort(
+  config: Config,
+  logger: Logger,
+  cors: Cors,
+  metrics: Metrics,
+  tracing: Tracing | null,
+): Promise<HttpServer> {
   const tls = await forOperator(readTls(config));
   const opening = openHttpServer({
     host: config.host,
     port: config.port,
     logger,
     cors,
+    tracing,
     ...tls,
     servedElsewhere: (path) => isServedElsewhere(path, config.roleSet),
     onAnswered: ({ method, route, status, seconds }) =>
@@ -153,7 +165,7 @@ async function openPort(config: Config, logger: Logger, cors: Cors, metrics: Met
   return await forOperator(opening, { number: config.port, setting: 'PORT' });
 }
 
-async function openDatabase({ config, dataDir, logger, closers }: Foundation): Promise<Store> {
+async function openDatabase({ config, dataDir, logger, closers, tracing }: Foundation): Promise<Store> {
   const store = await forOperator(
     openStore({
       urls: config.chUrls,
@@ -163,6 +175,7 @@ async function openDatabase({ config, dataDir, logger, closers }: Foundation): P
       dataDir,
       memoryBytesMax: config.chMemoryBytes,
       log: logger,
+      tracing,
     }),
   );
   closers.add('clickhouse', () => store.close());
@@ -191,38 +204,43 @@ async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buf
   return { tls: { cert: await readFile(config.tlsCertFile), key: await readFile(config.tlsKeyFile) } };
 }
 
-/** Every topic of events: what ingest writes to, and what the pipeline reads. */
-function topicNames(config: Config): Set<string> {
-  return new Set([config.topic, ...config.sources.map(({ topic }) => topic)]);
-}
-
-async function openLog(config: Config, dataDir: string, logger: Logger): Promise<Log> {
-  return await openLocalLog({
-    dir: join(dataDir, 'log'),
-    topics: [
-      ...Array.from(topicNames(config), (name) => ({ name, partitions: config.logPartitions })),
-      { name: DEAD_LETTER_TOPIC, partitions: 1 },
-      { name: DERIVED_TOPIC, partitions: 1 },
-    ],
-    segmentBytes: config.logSegmentBytes,
-    retentionMs: config.logRetentionDays * 86_400_000,
-    retentionBytes: config.logRetentionBytes,
-    minFreeBytes: config.minFreeBytes,
-    onError: (error) => logger.error({ err: error }, 'the log failed behind the scenes'),
-    onTornTail: (torn) => logger.warn({ torn }, 'a crash had torn the last write to the log; it was cut off'),
-  });
-}
-
-/** What `/health` says. Only a log that takes nothing makes the whole down. */
-function watchParts({ health, log, store, facts }: House): void {
-  health.probe('log', { vital: true }, () => {
+/** What `/health` says. Only a log that takes nothing makes the whole down, and only where events are taken. */
+function watchLog({ config, health, log }: Foundation): void {
+  const vital = config.roleSet.has('ingest');
+  health.probe('log', { vital }, () => {
     const { ok, reason } = log.health();
-    return { state: ok ? 'ok' : 'down', reason };
+    return { state: ok ? 'ok' : vital ? 'down' : 'degraded', reason };
   });
+}
+
+/** The local log belongs to one process: what a role of this one leaves to others, no other can do. */
+function warnOfLoneRoles({ config, log, logger }: Foundation): void {
+  const missing = (['ingest', 'pipeline'] as const).filter((role) => !config.roleSet.has(role));
+  if (log.kind !== 'local' || missing.length === 0) return;
+  logger.warn(
+    { roles: [...config.roleSet], missing },
+    'the local log is open to this process alone, so nobody else can be its ' +
+      `${missing.join(' or ')}; roles in processes of their own need Kafka (ANALYTICS_KAFKA_BROKERS)`,
+  );
+}
+
+async function openWithStore(foundation: Foundation, store: Store): Promise<Live | null> {
+  const { metrics, logger, now } = foundation;
+  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
+  watchParts(house);
+  return await openRoles(house);
+}
+
+async function describeStore(config: Config, store: Store): Promise<string> {
+  return `${store.kind === 'embedded' ? 'embedded' : config.chUrls.join(', ')}, ${await store.version()}`;
+}
+
+function watchParts({ config, health, store, facts }: House): void {
   health.probe('clickhouse', { vital: false }, () => {
     const { ok, reason } = store.state();
     return { state: ok ? 'ok' : 'degraded', reason };
   });
+  if (!config.roleSet.has('pipeline')) return;
   health.probe('pipeline', { vital: false }, () => {
     const { failure } = facts;
     return { state: failure === null ? 'ok' : 'degraded', reason: failure };

@@ -11,6 +11,7 @@ import { pipelineSettings } from './settings/pipeline.ts';
 import { processSettings } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
 import { storeSettings } from './settings/store.ts';
+import { telemetrySettings } from './settings/telemetry.ts';
 
 export const settings = {
   ...processSettings,
@@ -21,6 +22,7 @@ export const settings = {
   ...pipelineSettings,
   ...liveSettings,
   ...derivedSettings,
+  ...telemetrySettings,
 } as const satisfies Record<string, Setting>;
 
 export type Settings = typeof settings;

@@ -14,10 +14,12 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
 import { decorateFastify, type FastifyOutline } from './fastify.ts';
 import { HttpProblem, type ProblemCode, problemBody, problems, sendProblem } from './problem.ts';
 import { readRequestId } from './request-id.ts';
+import { traceRoutes } from './traced.ts';
 
 export interface HotContext {
   /** The path without the query. */
@@ -70,6 +72,8 @@ export interface HttpServerOptions {
   readonly servedElsewhere?: (path: string) => boolean;
   /** Seconds and route pattern of each request that Fastify answered. */
   readonly onAnswered?: FastifyOutline['onAnswered'];
+  /** Routes of the API become spans. Default null. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface HttpServer {
@@ -178,7 +182,7 @@ function createServer(options: HttpServerOptions, limits: HttpLimits, routing: R
     onRequest(request, response);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    onUpgrade(routing, request, socket, head);
+    onUpgrade(routing, request, socket, head, options.servedElsewhere);
   });
   return server;
 }
@@ -189,15 +193,25 @@ function findHot(routing: Routing, path: string): HotHandler | undefined {
   return handler === undefined && path.endsWith('/') ? routing.hot.get(path.slice(0, -1)) : handler;
 }
 
-function onUpgrade(routing: Routing, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+function onUpgrade(
+  routing: Routing,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  servedElsewhere: (path: string) => boolean = () => false,
+): void {
   socket.on('error', () => socket.destroy());
   const requestId = readRequestId(request.headers);
-  const handler = routing.upgrades.get((request.url ?? '/').split('?', 1)[0]!);
+  const path = (request.url ?? '/').split('?', 1)[0]!;
+  const handler = routing.upgrades.get(path);
   if (handler !== undefined && routing.serving && !routing.closing) {
     handler(request, socket, head, requestId);
     return;
   }
-  if (handler === undefined && routing.serving) {
+  if (handler === undefined && servedElsewhere(path)) {
+    const detail = `This process does not have the role that serves ${path}.`;
+    refuseUpgrade(socket, 'role_not_here', detail, requestId);
+  } else if (handler === undefined && routing.serving) {
     refuseUpgrade(socket, 'not_found', 'No socket is served here.', requestId);
   } else {
     refuseUpgrade(socket, routing.closing ? 'closing' : 'starting', 'Try again soon.', requestId);
@@ -263,6 +277,7 @@ function createFastify(
     servedElsewhere: options.servedElsewhere ?? (() => false),
     onAnswered: options.onAnswered ?? (() => {}),
   });
+  if (options.tracing) traceRoutes(app, options.tracing);
   return app;
 }
 

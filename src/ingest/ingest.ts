@@ -7,7 +7,9 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from '../http/problem.ts';
 import type { HotHandler } from '../http/server.ts';
+import { readTraceHeaders } from '../http/traced.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { type Admission, type AdmissionOptions, admit, readCountry } from './admission.ts';
 import {
   type Answer,
@@ -52,6 +54,8 @@ export interface IngestOptions extends Omit<IntakeOptions, 'limits'>, OwnAdmissi
   readonly pressure: () => Pressure | null;
   readonly geo: GeoLookup;
   readonly logger: Logger;
+  /** Default null. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface Ingest {
@@ -101,11 +105,12 @@ export function createIngest(options: IngestOptions): Ingest {
 }
 
 function createHandler(desk: Desk, route: Route): HotHandler {
-  const { cors } = desk.options;
+  const { cors, tracing = null } = desk.options;
   return (request, response, context) => {
     if (request.method === 'POST') {
       const corsHeaders = cors.headers(request.headers, 'ingest');
-      void serve(desk, { request, response, context, corsHeaders }, route);
+      const exchange = { request, response, context, corsHeaders };
+      void (tracing === null ? serve(desk, exchange, route) : serveTraced(desk, exchange, route, tracing));
     } else if (request.method === 'OPTIONS') {
       const lines = cors.preflight(request.headers, 'ingest', methods);
       response.writeHead(204, [...lines, 'x-request-id', context.requestId]);
@@ -137,6 +142,27 @@ async function serve(desk: Desk, exchange: Exchange, route: Route): Promise<void
   writeAnswer(exchange, answer);
   metrics.ingest.answers.add(String(answer.status), 1);
   metrics.ingest.seconds.observe((performance.now() - startedAt) / 1000);
+}
+
+/** The same in a span that goes on from the sender's, with what the log and the pipeline do behind it. */
+async function serveTraced(desk: Desk, exchange: Exchange, route: Route, tracing: Tracing): Promise<void> {
+  const { request, response, context } = exchange;
+  const span = tracing.start({
+    name: `POST ${context.path}`,
+    kind: 'server',
+    parent: readTraceHeaders(request),
+    attributes: {
+      'http.request.method': 'POST',
+      'http.route': context.path,
+      'url.path': context.path,
+      'sluice.request_id': context.requestId,
+    },
+  });
+  await tracing.run(span, () => serve(desk, exchange, route));
+  const { statusCode } = response;
+  span.set({ 'http.response.status_code': statusCode });
+  if (statusCode >= 500) span.failed(`answered ${statusCode}`);
+  span.end();
 }
 
 async function take(desk: Desk, exchange: Exchange, route: Route): Promise<Answer> {

@@ -12,6 +12,7 @@ import type { BodyScanner, EventVerdict, Scan, ScanOptions } from '../event/kern
 import { HttpProblem } from '../http/problem.ts';
 import { LogUnavailableError, type Topic } from '../log/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createIdempotentIds, createIdMaker } from './ids.ts';
 import { createDeadLetters } from './quarantine.ts';
 import { createRecords, type RecordOutline } from './split.ts';
@@ -31,6 +32,8 @@ export interface IntakeOptions {
   readonly deadLetters: Topic;
   readonly limits: IntakeLimits;
   readonly metrics: Metrics;
+  /** Appends become spans, named in the records. Default null. */
+  readonly tracing?: Tracing | null;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -68,7 +71,7 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { scanner, topic, deadLetters, limits, metrics, now } = options;
+  const { scanner, topic, deadLetters, limits, metrics, now, tracing = null } = options;
   const freshIds = createIdMaker(now);
   let turn = 0;
 
@@ -87,14 +90,40 @@ export function createIntake(options: IntakeOptions): Intake {
     });
   }
 
-  function append(scan: Scan, origin: Origin, receivedAt: number): Promise<unknown> {
-    const outline: RecordOutline = { ...origin, receivedAt };
+  function append(
+    scan: Scan,
+    origin: Origin,
+    receivedAt: number,
+    traceparent: string | null,
+  ): Promise<unknown> {
+    const outline: RecordOutline = { ...origin, receivedAt, traceparent };
     const records = createRecords(scan, topic.partitions, outline);
     if (scan.verdicts.length === 0) return topic.append(records);
     turn = (turn + 1) % deadLetters.partitions;
     const identity = origin.idempotencyKey ?? formatUuid(freshIds.next(1));
     const letters = createDeadLetters(scan.verdicts, { ...outline, sentAt: scan.sentAt }, identity, turn);
     return Promise.all([topic.append(records), deadLetters.append(letters)]);
+  }
+
+  /** In a span that goes along in the records, so that whoever reads them can tell what they came from. */
+  async function appendTraced(scan: Scan, origin: Origin, receivedAt: number, traced: Tracing) {
+    const span = traced.start({
+      name: `send ${topic.name}`,
+      kind: 'producer',
+      attributes: {
+        'messaging.operation.type': 'send',
+        'messaging.destination.name': topic.name,
+        'sluice.events': scan.accepted,
+      },
+    });
+    try {
+      return await append(scan, origin, receivedAt, span.traceparent);
+    } catch (error) {
+      span.failed(error);
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   return {
@@ -107,7 +136,10 @@ export function createIntake(options: IntakeOptions): Intake {
         const { accepted, verdicts, firstIds } = scan;
         if (accepted > 0) {
           const startedAt = performance.now();
-          appending = append(scan, origin, receivedAt);
+          appending =
+            tracing === null
+              ? append(scan, origin, receivedAt, null)
+              : appendTraced(scan, origin, receivedAt, tracing);
           await withDeadline(appending, limits.ackTimeoutMs);
           metrics.log.appendSeconds.observe((performance.now() - startedAt) / 1000);
           metrics.ingest.accepted.add(accepted);

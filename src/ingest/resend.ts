@@ -30,7 +30,7 @@ export function createResend({ topic, ackTimeoutMs, now }: ResendOptions): Resen
 /** A record each, since each has an envelope of its own. */
 function recordOf(event: ResentEvent, partitions: number, now: number): NewRecord {
   const { line, keyHash, sentAt, path, letterId } = event;
-  const outline = { ...event, source: path === '' ? 'dead-letters' : path };
+  const outline = { ...event, source: path === '' ? 'dead-letters' : path, traceparent: null };
   const record = createRecord(keyHash % partitions, line, 1, sentAt, outline);
   // The log keeps it from today on, however long ago it was first received.
   return { ...record, headers: [...record.headers, ['dlq.id', letterId]], timestamp: now };

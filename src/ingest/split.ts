@@ -11,6 +11,8 @@ export interface RecordOutline {
   readonly country: string;
   /** The path it came in on. */
   readonly source: string;
+  /** W3C, of the span that appends; null when there is none. */
+  readonly traceparent: string | null;
 }
 
 /** Copies the lines out of the kernel's memory, which the next scan overwrites. */
@@ -95,6 +97,7 @@ export function createRecord(
   ];
   if (sentAt !== null) headers.push(['sent_at', String(Math.round(sentAt))]);
   if (outline.userAgent !== '') headers.push(['ua', outline.userAgent]);
+  if (outline.traceparent !== null) headers.push(['traceparent', outline.traceparent]);
   if (outline.country !== '') headers.push(['country', outline.country]);
   return { partition, key: null, headers, value, timestamp: outline.receivedAt };
 }

@@ -1,7 +1,8 @@
 /**
  * The live role: what goes on now, kept in memory and told to dashboards.
  *
- * In: batches that the pipeline has stored (or, without a pipeline in the process, a look at ClickHouse each second).
+ * In: every batch of the installation, as the pipeline of this process has stored it or as a follower of the log's tail
+ * has read it.
  * Out: two routes, one WebSocket. What can be lost: nothing that is stored; all of this can be rebuilt from ClickHouse.
  * `publish` never fails or waits, since the pipeline calls it.
  */
@@ -10,7 +11,8 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsync } from 'fastify';
 import type { StoreClient } from '../store/client.ts';
-import { sourceKey } from '../store/questions/realtime.ts';
+import { sourceKey } from '../store/events.ts';
+import type { PlacesBefore } from '../store/questions/realtime.ts';
 import { readText } from './event-tail.ts';
 import { RealtimeHistory } from './history.ts';
 import { createRowReader, type PublishedBatch } from './published.ts';
@@ -18,16 +20,11 @@ import { type LiveRows, RealtimeState } from './realtime.ts';
 import { addRealtimeRoutes } from './routes.ts';
 import { type RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
 import { openSockets, type SocketLimits } from './socket.ts';
-import { createStateSource, createStoreSource, type RealtimeSource, rebuildState } from './source.ts';
+import { createStateSource, type RealtimeSource, rebuildState } from './source.ts';
 import type { Authorize } from './subscription.ts';
 
 export interface LiveOptions {
   readonly client: StoreClient;
-  /**
-   * `state`: every stored event of the installation is given to `publish` here. `store`: not so, hence ask ClickHouse;
-   * then what is published serves the event tail alone.
-   */
-  readonly source: 'state' | 'store';
   readonly authorize: Authorize;
   /** Whether the page that opens a socket may read (CORS settings of the API). */
   readonly allowsOrigin: (request: IncomingMessage) => boolean;
@@ -38,10 +35,15 @@ export interface LiveOptions {
     warn(facts: object, message: string): void;
   };
   readonly limits?: Partial<SocketLimits>;
+  /**
+   * Per source, the offset from which on batches are going to be published: the state begins with what ClickHouse
+   * has before it. Without it nothing may be inserted between the start and the first batch that is published.
+   */
+  readonly publishedFrom?: readonly PlacesBefore[];
   /** See RealtimeOptions. */
   readonly viewsMax?: number;
   readonly viewMemoryMs?: number;
-  /** How far back facts of views are looked for in ClickHouse. Default 10 minutes, six hours for the state at the start. */
+  /** How far back facts of views are looked for in ClickHouse at the start. Default six hours. */
   readonly lookbackMs?: number;
   /** How long the start waits for ClickHouse before it begins with nothing, right after a minute. Default 20,000. */
   readonly rebuildWithinMs?: number;
@@ -59,7 +61,7 @@ export interface Live {
   readonly realtime: RealtimeSource;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, requestId: string): void;
   readonly plugin: FastifyPluginAsync;
-  /** Views remembered, and events of views that there was no room for; zeros without the state. */
+  /** Views remembered, and events of views that there was no room for. */
   stats(): { readonly views: number; readonly untracked: number; readonly sockets: number };
   close(): Promise<void>;
 }
@@ -68,13 +70,11 @@ const NO_OFFSETS: ReadonlyMap<string, number> = new Map();
 
 /** Resolves when the state is what it was before the restart. Start to publish after that, not before. */
 export async function openLive(options: LiveOptions): Promise<Live> {
-  const { log, now = Date.now } = options;
-  const rebuilt = options.source === 'state' ? await rebuild(options, now) : null;
-  const state = rebuilt === null ? null : new SteadyState(rebuilt.state, options, now());
-  const lastOffsets = rebuilt?.lastOffsets ?? NO_OFFSETS;
-  const { client, lookbackMs } = options;
-  const source =
-    state === null ? createStoreSource(client, { now, lookbackMs }) : createStateSource(state, { now });
+  const { now = Date.now } = options;
+  const rebuilt = await rebuild(options, now);
+  const { lastOffsets } = rebuilt;
+  const state = new SteadyState(rebuilt.state, options, now());
+  const source = createStateSource(state, { now });
   const history = new RealtimeHistory();
   let latest: RealtimeSnapshot | null = null;
   const sockets = openSockets({
@@ -84,25 +84,17 @@ export async function openLive(options: LiveOptions): Promise<Live> {
     onCount: (count) => options.connections.set(count),
   });
   const readRows = createRowReader();
-  let failing = false;
-  const ticker = startTicker(options.tickMs ?? 1_000, async () => {
-    // The state has to be moved on each second; ClickHouse is asked only when somebody wants to know.
-    if (state === null && sockets.count === 0 && !history.isDue(now())) return;
-    try {
-      latest = await source.snapshot();
-      sockets.sendMetrics(latest);
-      if (history.isDue(latest.at)) history.add(latest);
-      failing = false;
-    } catch (error) {
-      if (!failing) log.warn({ err: error }, 'realtime has no snapshot; it goes on trying');
-      failing = true;
-    }
+  const ticker = startTicker(options.tickMs ?? 1_000, () => {
+    // Whether anybody looks or not: the state has to be moved on each second.
+    latest = source.snapshot();
+    sockets.sendMetrics(latest);
+    if (history.isDue(latest.at)) history.add(latest);
   });
 
   return {
     publish(batch) {
       const rows = readRows(batch, lastOffsets.get(sourceKey(batch.source)) ?? -1);
-      state?.apply(rows);
+      state.apply(rows);
       sockets.sendEvents(rows, batch.builder);
     },
     publishDerived: (records) => sockets.sendTexts(records.flatMap(({ value }) => readText(value) ?? [])),
@@ -110,9 +102,9 @@ export async function openLive(options: LiveOptions): Promise<Live> {
     handleUpgrade: (request, socket, head, requestId) =>
       sockets.handleUpgrade(request, socket, head, requestId),
     plugin: async (app) => addRealtimeRoutes(app, { source, history, authorize: options.authorize }),
-    stats: () => ({ views: 0, untracked: 0, ...state?.stats, sockets: sockets.count }),
+    stats: () => ({ ...state.stats, sockets: sockets.count }),
     async close() {
-      await ticker.stop();
+      ticker.stop();
       await sockets.close();
     },
   };
@@ -160,7 +152,8 @@ async function rebuild(options: LiveOptions, now: () => number) {
   for (;;) {
     const left = Math.max(1, deadline - performance.now());
     try {
-      const span = { now: now(), windowMs: WINDOW_MS, lookbackMs };
+      const bound = options.publishedFrom ? { before: options.publishedFrom } : {};
+      const span = { now: now(), windowMs: WINDOW_MS, lookbackMs, ...bound };
       const rebuilt = await rebuildState(client, span, options, left);
       log.info({ views: rebuilt.state.stats.views }, 'realtime was rebuilt from ClickHouse');
       return rebuilt;
@@ -174,19 +167,8 @@ async function rebuild(options: LiveOptions, now: () => number) {
   }
 }
 
-/** Calls `work` each `everyMs`, never while it still runs. */
-function startTicker(everyMs: number, work: () => Promise<void>): { stop(): Promise<void> } {
-  let running: Promise<void> | null = null;
-  const timer = setInterval(() => {
-    running ??= work().finally(() => {
-      running = null;
-    });
-  }, everyMs);
+function startTicker(everyMs: number, work: () => void): { stop(): void } {
+  const timer = setInterval(work, everyMs);
   timer.unref();
-  return {
-    async stop() {
-      clearInterval(timer);
-      await running;
-    },
-  };
+  return { stop: () => clearInterval(timer) };
 }

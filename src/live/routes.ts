@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { HttpProblem } from '../http/problem.ts';
-import { StoreError } from '../store/store-error.ts';
 import type { RealtimeHistory } from './history.ts';
 import { hashApp } from './snapshot.ts';
 import type { RealtimeSource } from './source.ts';
@@ -51,15 +50,7 @@ export function addRealtimeRoutes(app: FastifyInstance, { source, history, autho
     async (request, reply) => {
       const hashes = await readHashes(request);
       reply.header('cache-control', 'no-store');
-      try {
-        return (await source.snapshot()).of(hashes);
-      } catch (cause) {
-        if (!(cause instanceof StoreError)) throw cause;
-        throw new HttpProblem('store_unavailable', 'ClickHouse does not answer.', {
-          cause,
-          retryAfterMs: 2_000,
-        });
-      }
+      return source.snapshot().of(hashes);
     },
   );
 

@@ -1,18 +1,17 @@
-/** Where snapshots come from: the state in this process, or ClickHouse. Either is asked about once a second at most. */
+/** Where snapshots come from: the state in this process, which is asked about once a second at most. */
 import type { StoreClient } from '../store/client.ts';
 import {
   type RealtimeSpan,
   readLastOffsets,
-  readRealtime,
   streamReceived,
   streamViews,
 } from '../store/questions/realtime.ts';
 import { type RealtimeOptions, RealtimeState } from './realtime.ts';
-import { RealtimeSnapshot, WINDOW_MS } from './snapshot.ts';
+import type { RealtimeSnapshot } from './snapshot.ts';
 
 export interface RealtimeSource {
-  /** A snapshot at most a second old, unless ClickHouse needs longer for one. Rejects with StoreError when it has to ask ClickHouse and cannot. */
-  snapshot(): Promise<RealtimeSnapshot>;
+  /** A snapshot at most a second old. */
+  snapshot(): RealtimeSnapshot;
 }
 
 interface SourceOptions {
@@ -25,55 +24,18 @@ interface SourceOptions {
 /** From the state that this process keeps. */
 export function createStateSource(
   state: Pick<RealtimeState, 'snapshot'>,
-  options: SourceOptions,
-): RealtimeSource {
-  return createSource(async (now) => state.snapshot(now), options);
-}
-
-interface StoreSourceOptions extends SourceOptions {
-  /** How far back facts of a view are looked for. Default 10 minutes. */
-  readonly lookbackMs?: number;
-  /** Default 10,000. */
-  readonly timeoutMs?: number;
-}
-
-/** From ClickHouse, for a process that does not see the events go by. */
-export function createStoreSource(client: StoreClient, options: StoreSourceOptions): RealtimeSource {
-  const { lookbackMs = 10 * 60_000, timeoutMs = 10_000 } = options;
-  return createSource(async (now) => {
-    const span = { now, windowMs: WINDOW_MS, lookbackMs };
-    return new RealtimeSnapshot(now, await readRealtime(client, span, { timeoutMs }));
-  }, options);
-}
-
-function createSource(
-  read: (now: number) => Promise<RealtimeSnapshot>,
   { now, cacheMs = 950 }: SourceOptions,
 ): RealtimeSource {
   let latest: RealtimeSnapshot | null = null;
   let readAt = -Infinity;
-  let freshUntil = -Infinity;
-  let reading: Promise<RealtimeSnapshot> | null = null;
-
-  async function readNow(): Promise<RealtimeSnapshot> {
-    const began = now();
-    latest = await read(began);
-    readAt = began;
-    // Whatever a look costs, at most half of the time goes into looking.
-    freshUntil = Math.max(began + cacheMs, now() + (now() - began));
-    return latest;
-  }
-
   return {
-    async snapshot() {
-      // A clock that was set back ends what was fresh by the time before.
+    snapshot() {
       const at = now();
-      if (latest !== null && at >= readAt && at < freshUntil) return latest;
-      // Everybody who asks meanwhile waits for the same answer.
-      reading ??= readNow().finally(() => {
-        reading = null;
-      });
-      return await reading;
+      // A clock that was set back ends what was fresh by the time before.
+      if (latest !== null && at >= readAt && at < readAt + cacheMs) return latest;
+      latest = state.snapshot(at);
+      readAt = at;
+      return latest;
     },
   };
 }
@@ -85,7 +47,10 @@ export interface RebuiltState {
   readonly lastOffsets: ReadonlyMap<string, number>;
 }
 
-/** Rejects with StoreError. Nothing may be inserted meanwhile that is going to be applied afterwards. */
+/**
+ * Rejects with StoreError. Unless `span.before` says up to which offsets, nothing may be inserted meanwhile that is going
+ * to be applied afterwards.
+ */
 export async function rebuildState(
   client: StoreClient,
   span: RealtimeSpan,
@@ -97,5 +62,7 @@ export async function rebuildState(
     for (const row of rows) state.restoreView(row);
   for await (const rows of streamReceived(client, span, { timeoutMs }))
     for (const row of rows) state.restoreReceived(row);
-  return { state, lastOffsets: await readLastOffsets(client, span, { timeoutMs }) };
+  // What lies behind a given bound is not in it, whatever ClickHouse has.
+  const lastOffsets = span.before ? new Map() : await readLastOffsets(client, span, { timeoutMs });
+  return { state, lastOffsets };
 }

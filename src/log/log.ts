@@ -88,14 +88,22 @@ export interface Topic {
    * that. If it rejects, the partition is served by nobody until the members change.
    */
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
-  /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
-  tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
+  /**
+   * Every partition, without a group, for live views: from its present end on, or, with `from`, from the offset that is
+   * given for it (the earliest kept after that; a partition that is not named is new, and read from its start).
+   * What `onRecords` returns is awaited before more of that partition comes. Ends when the signal is aborted; rejects when it cannot go on.
+   */
+  tail(
+    onRecords: (records: LogRecord[]) => void | Promise<void>,
+    signal: AbortSignal,
+    from?: ReadonlyMap<number, number>,
+  ): Promise<void>;
   /**
    * Becomes the one writer of a partition that nobody else appends to. Every earlier one, in whatever process, is shut
    * out when this resolves: what it had under way is there or will never be, and its further appends reject.
    */
   openSoleWriter(partition: number): Promise<SoleWriter>;
-  /** How far the group is, per partition. */
+  /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }
 

@@ -1,6 +1,7 @@
 import type { Kernel } from '../event/kernel.ts';
 import type { Assignment, LogRecord, Topic } from '../log/log.ts';
 import type { EventStore, LogSource } from '../store/events.ts';
+import { inSpan, type SpanStart, type Tracing } from '../telemetry/tracing.ts';
 import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
@@ -61,6 +62,8 @@ export interface PipelineDependencies {
   /** True when ClickHouse was started by this process: no insert of an earlier process can still be running. */
   readonly ownServer: boolean;
   readonly now: () => number;
+  /** Batches become spans. Default null. */
+  readonly tracing?: Tracing | null;
   /** Stored batches, for live views. The batch is reused afterwards: take what is needed before returning. */
   readonly publish: (batch: Batch) => void;
 }
@@ -77,6 +80,27 @@ export async function consumePartition(assignment: Assignment, deps: PipelineDep
   } catch (error) {
     if (!assignment.signal.aborted) throw error;
   }
+}
+
+/** A batch is the end of many requests: it is linked to them, rather than the child of one. */
+function spanOf(batch: Batch, topic: string): SpanStart {
+  const links = new Set<string>();
+  for (const { record } of batch.spans)
+    for (const [name, value] of record.headers) if (name === 'traceparent') links.add(value);
+  return {
+    name: `process ${topic}`,
+    kind: 'consumer',
+    links,
+    startedAt: Date.now() - (performance.now() - batch.openedAt),
+    attributes: {
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': topic,
+      'messaging.destination.partition.id': String(batch.source.partition),
+      'messaging.batch.message_count': batch.spans.length,
+      'messaging.kafka.offset': batch.firstOffset,
+      'sluice.rows': batch.rows,
+    },
+  };
 }
 
 class Road {
@@ -192,7 +216,13 @@ class Road {
     await this.#settle(batch, state);
     await this.#inFlight;
     this.#writing = true;
-    this.#inFlight = this.#finish(batch, writer, state).finally(() => {
+    const { tracing = null, topic } = this.#deps;
+    const finished = inSpan(
+      tracing,
+      () => spanOf(batch, topic.name),
+      () => this.#finish(batch, writer, state),
+    );
+    this.#inFlight = finished.finally(() => {
       this.#writing = false;
     });
     // The rejection (the assignment ended) is seen by whoever awaits it next.

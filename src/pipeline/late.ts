@@ -13,8 +13,11 @@ import { needsSession, type SessionMemory } from './steps/sessions.ts';
 
 const IDS_PER_QUERY = 20_000;
 
+/** What of ClickHouse is asked here. */
+export type LateStore = Pick<EventStore, 'findIds' | 'findIdsAnywhere' | 'findSessions'>;
+
 /** Takes late duplicates out of the batch. */
-export async function settleLateIds(batch: Batch, store: EventStore): Promise<void> {
+export async function settleLateIds(batch: Batch, store: LateStore): Promise<void> {
   if (batch.late.length === 0) return;
   batch.lookups += batch.late.length;
   // All answers first: a look-up that fails must leave the batch as it was, since it is tried again.
@@ -70,7 +73,7 @@ function groupLate(batch: Batch): [LateGroup, LateId[]][] {
 }
 
 /** id -> payload hash of what is stored. */
-async function findStored(store: EventStore, group: LateGroup, rows: LateId[]): Promise<Map<string, string>> {
+async function findStored(store: LateStore, group: LateGroup, rows: LateId[]): Promise<Map<string, string>> {
   const stored = new Map<string, string>();
   for (let from = 0; from < rows.length; from += IDS_PER_QUERY) {
     const part = rows.slice(from, from + IDS_PER_QUERY);
@@ -84,11 +87,7 @@ async function findStored(store: EventStore, group: LateGroup, rows: LateId[]): 
 }
 
 /** Loads the stored sessions that events of this batch may join. */
-export async function loadLateSessions(
-  batch: Batch,
-  store: EventStore,
-  memory: SessionMemory,
-): Promise<void> {
+export async function loadLateSessions(batch: Batch, store: LateStore, memory: SessionMemory): Promise<void> {
   const { builder } = batch;
   const wanted = new Map<string, { actors: Set<string>; from: number; to: number }>();
   const knownFrom = memory.since + SESSION_GAP_MS + CLOCK_MARGIN_MS;

@@ -1,8 +1,9 @@
 import type { Kernel } from '../event/kernel.ts';
 import type { Assignment, Log, Membership, Topic } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
-import { EventStore } from '../store/events.ts';
+import { EventStore, sourceKey } from '../store/events.ts';
 import { createRecompute } from '../store/recompute.ts';
+import { inSpan, type Tracing } from '../telemetry/tracing.ts';
 import type { Batch } from './batch.ts';
 import { consumePartition, type PipelineLimits, type PipelineObserver } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
@@ -30,6 +31,8 @@ export interface PipelineOptions {
   readonly ownServer: boolean;
   readonly now: () => number;
   readonly publish: (batch: Batch) => void;
+  /** Default null. */
+  readonly tracing?: Tracing | null;
   readonly recompute: {
     readonly everyMs: number;
     readonly rowsMax: number;
@@ -39,6 +42,8 @@ export interface PipelineOptions {
 }
 
 export interface Pipeline {
+  /** Those of the events' topic that this process has now. */
+  readonly partitions: ReadonlySet<string>;
   /** Ends after the batches under way; what was not committed is read again by whoever comes next. */
   stop(): Promise<void>;
 }
@@ -47,6 +52,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const { log, shards, observer, group } = options;
   const deadLetters = log.topic(options.deadLetterTopic);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
+  const partitions = new Set<string>();
   const recomputing = new Set<Promise<void>>();
   const memberships: Membership[] = [];
   for (const [place, source] of options.sources.entries()) {
@@ -59,11 +65,17 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
         // Whoever has a partition of the first topic recomputes.
         const recompute = place === 0 ? recomputeWhileOwned(assignment, options) : Promise.resolve();
         recomputing.add(recompute);
-        await Promise.all([
-          consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store }),
-          recompute,
-        ]);
-        recomputing.delete(recompute);
+        const key = sourceKey({ topic: topic.name, partition: assignment.partition });
+        partitions.add(key);
+        try {
+          await Promise.all([
+            consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store }),
+            recompute,
+          ]);
+        } finally {
+          partitions.delete(key);
+          recomputing.delete(recompute);
+        }
       }),
     );
   }
@@ -78,6 +90,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     ),
   );
   return {
+    partitions,
     async stop() {
       await Promise.all(memberships.map((membership) => membership.stop()));
       // Of a partition whose consumer failed it goes on until the end.
@@ -107,7 +120,7 @@ async function recomputeWhileOwned(
   { partition, signal }: Assignment,
   options: PipelineOptions,
 ): Promise<void> {
-  const { shards, observer } = options;
+  const { shards, observer, tracing = null } = options;
   if (partition >= shards.length) return;
   const { everyMs, ...limits } = options.recompute;
   const store = shards[partition]!;
@@ -117,7 +130,8 @@ async function recomputeWhileOwned(
     let more = false;
     try {
       const began = performance.now();
-      const round = await recompute.round();
+      const start = () => ({ name: 'recompute', kind: 'internal' }) as const;
+      const round = await inSpan(tracing, start, () => recompute.round());
       more = round.more;
       if (round.buckets > 0) observer.recomputed((performance.now() - began) / 1000);
     } catch (error) {

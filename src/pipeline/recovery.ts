@@ -1,8 +1,8 @@
 import { hash64 } from '../event/kernel/hash.ts';
 import type { Assignment } from '../log/log.ts';
-import type { LogSource } from '../store/events.ts';
+import type { EventStore, LogSource } from '../store/events.ts';
 import type { BatchContext, Present } from './batch.ts';
-import type { PipelineDependencies } from './consumer.ts';
+import type { PipelineDependencies, PipelineLimits } from './consumer.ts';
 import { CLOCK_MARGIN_MS, DedupeWindow } from './dedupe-window.ts';
 import { actorHash } from './late.ts';
 import { SessionMemory } from './steps/sessions.ts';
@@ -28,7 +28,7 @@ export async function openPartitionState(
   deps: PipelineDependencies,
   sleep: (ms: number) => Promise<void>,
 ): Promise<PartitionState> {
-  const { store, limits, now } = deps;
+  const { store, limits } = deps;
   const { committed } = assignment;
   const source = { topic: deps.topic.name, partition: assignment.partition };
   if (!deps.ownServer) {
@@ -41,20 +41,41 @@ export async function openPartitionState(
   // They may have landed after the recompute that thought their mark was over.
   if (present.size > 0) await store.markStored(uncommitted);
   await store.clearLedger(uncommitted);
-  const dedupe = await loadWindow(source, deps);
+  // New to the group: its events may have gone through other partitions, or another log, a moment ago.
+  const dedupe = await loadWindow(deps, { source: committed.offset === 0 ? null : source });
+  const sessions = await loadSessions(deps);
+  const foreign = {
+    ageMaxMs: limits.timestampAgeMaxMs,
+    aheadMaxMs: limits.timestampAheadMaxMs,
+    now: deps.now,
+  };
+  return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign };
+}
+
+/** What memory is filled from, and its bounds. */
+export interface MemoryOptions {
+  readonly store: EventStore;
+  readonly limits: Pick<PipelineLimits, 'dedupeWindowMs' | 'dedupeEntriesMax' | 'sessionActorsMax'>;
+  readonly now: () => number;
+}
+
+/** The sessions assigned lately, of all partitions. */
+export async function loadSessions({ store, limits, now }: MemoryOptions): Promise<SessionMemory> {
   const since = now() - SESSION_TURN_MS;
   const sessions = new SessionMemory(since, { turnMs: SESSION_TURN_MS, actorsMax: limits.sessionActorsMax });
   for (const s of await store.recentSessions(since))
     sessions.remember(actorHash(s.app_id, s.actor), BigInt(`0x${s.hash}`), s.first, s.last);
-  const foreign = { ageMaxMs: limits.timestampAgeMaxMs, aheadMaxMs: limits.timestampAheadMaxMs, now };
-  return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign };
+  return sessions;
 }
 
-async function loadWindow(source: LogSource, deps: PipelineDependencies): Promise<DedupeWindow> {
-  const { store, limits, now } = deps;
+/** The ids of a source (null: of all) received lately, those stored before `until` (an offset) when that is given. */
+export async function loadWindow(
+  { store, limits, now }: MemoryOptions,
+  { source, until }: { readonly source: LogSource | null; readonly until?: number },
+): Promise<DedupeWindow> {
   const since = now() - limits.dedupeWindowMs;
   const most = Math.min(IDS_LOADED_MAX, Math.floor(limits.dedupeEntriesMax / 2));
-  const ids = await store.recentIds(source, since, most);
+  const ids = await store.recentIds(source, since, most, until);
   // Where the limit cut, ids of that very millisecond may be missing.
   const oldest = ids.length < most ? since : ids[ids.length - 1]!.received_at + 1;
   const { dedupeWindowMs: windowMs, dedupeEntriesMax: entriesMax } = limits;

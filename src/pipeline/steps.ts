@@ -27,6 +27,14 @@ export function createSteps(sessions: SessionMemory): readonly Step[] {
   ];
 }
 
+/** Those of the steps that change what live views show. */
+export function createLiveSteps(sessions: SessionMemory): readonly Step[] {
+  return [
+    { name: 'bots', run: createMarkBots(createAgentReader()) },
+    { name: 'sessions', run: createAssignSessions(sessions) },
+  ];
+}
+
 export interface StepObserver {
   /** `seconds` of wall time for `events` rows. */
   step(name: string, events: number, seconds: number): void;

@@ -1,8 +1,8 @@
 import type { StoreClient } from './client.ts';
 import type { LogSource, Places } from './events.ts';
+import { sourceKey } from './events.ts';
 import { NativeBlock } from './native.ts';
 import { dirtyListSql, readDirtyBuckets } from './questions/buckets.ts';
-import { sourceKey } from './questions/realtime.ts';
 import { currentViewsSql } from './sql/current.ts';
 import { watchPercentageSql } from './sql/measures.ts';
 import { quoted } from './sql/quoted.ts';

@@ -49,6 +49,16 @@ export interface LogSource {
   readonly partition: number;
 }
 
+/** One source's key in a Map. */
+export function sourceKey({ topic, partition }: LogSource): string {
+  return `${topic}/${partition}`;
+}
+
+/** From this place of a source on. */
+export interface PlacesFrom extends LogSource {
+  readonly from: number;
+}
+
 /** Places in the log: `until` is exclusive. */
 export interface Places extends LogSource {
   readonly from: number;
@@ -189,19 +199,26 @@ export class EventStore {
 
   /**
    * Ids received from `since` on, newest first, at most `limit` of them; among them those received before whose events
-   * claim to be of a later time.
+   * claim to be of a later time. `until`: offset before which they lie; `source` null: of all, wherever they
+   * lie.
    */
-  async recentIds({ topic, partition }: LogSource, since: number, limit: number): Promise<RecentId[]> {
+  async recentIds(
+    source: LogSource | null,
+    since: number,
+    limit: number,
+    until: number = Number.MAX_SAFE_INTEGER,
+  ): Promise<RecentId[]> {
     const from = "fromUnixTimestamp64Milli({since:Int64}, 'UTC')";
     const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
-    const source = (where: string) => `SELECT * FROM events WHERE ${FROM_SOURCE} AND ${where}`;
+    const place = source === null ? '' : `${FROM_SOURCE} AND log_offset < {until:UInt64} AND `;
+    const rows = (where: string) => `SELECT * FROM events WHERE ${place}${where}`;
     const answers = await this.#everywhere((client) =>
       client.select<RecentId>(
         `SELECT ${columns}
-       FROM (${source(`received_at >= ${from}`)} UNION ALL ${source(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
+       FROM (${rows(`received_at >= ${from}`)} UNION ALL ${rows(`received_at < ${from} AND timestamp >= ${from}`)}) AS e
        ORDER BY e.received_at DESC LIMIT {limit:UInt32}`,
-        { topic, partition, since, limit },
+        { topic: source?.topic ?? '', partition: source?.partition ?? 0, since, limit, until },
       ),
     );
     if (answers.length === 1) return answers[0]!;
@@ -211,27 +228,44 @@ export class EventStore {
       .slice(0, limit);
   }
 
-  /** Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. */
-  async findIds(app: string, ids: readonly string[], buckets: Iterable<number>): Promise<StoredId[]> {
+  /**
+   * Which of these ids are stored, looked for near their events' own times. `ids` of one app at a time. Rows at the
+   * places `but` are not looked at.
+   */
+  async findIds(
+    app: string,
+    ids: readonly string[],
+    buckets: Iterable<number>,
+    but?: PlacesFrom,
+  ): Promise<StoredId[]> {
     const near = new Set<number>();
     for (const bucket of buckets)
       near
         .add(bucket - BUCKET_SECONDS)
         .add(bucket)
         .add(bucket + BUCKET_SECONDS);
-    return await this.#findIds(app, ids, `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`);
+    const where = `AND toStartOfFiveMinutes(timestamp) IN (${[...near].join(', ')})`;
+    return await this.#findIds(app, ids, where, but);
   }
 
   /** The same over everything kept, for events whose time nobody told. */
-  async findIdsAnywhere(app: string, ids: readonly string[]): Promise<StoredId[]> {
-    return await this.#findIds(app, ids, '');
+  async findIdsAnywhere(app: string, ids: readonly string[], but?: PlacesFrom): Promise<StoredId[]> {
+    return await this.#findIds(app, ids, '', but);
   }
 
-  async #findIds(app: string, ids: readonly string[], near: string): Promise<StoredId[]> {
+  async #findIds(
+    app: string,
+    ids: readonly string[],
+    near: string,
+    but: PlacesFrom | undefined,
+  ): Promise<StoredId[]> {
+    const places = but
+      ? `AND NOT (log_topic = ${quoted(but.topic)} AND log_partition = ${but.partition} AND log_offset >= ${but.from})`
+      : '';
     const answers = await this.#everywhere((client) =>
       client.select<StoredId>(
         `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
-         WHERE app_id = ${quoted(app)} ${near} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
+         WHERE app_id = ${quoted(app)} ${near} ${places} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
         {},
         { settings: LONG },
       ),

@@ -69,7 +69,9 @@ export async function useLayout(client: StoreClient, layout: LayoutRow): Promise
 const isLayout = ({ shards }: Pick<LayoutRow, 'shards'>) => shards > 0;
 
 async function readLayouts(client: StoreClient): Promise<LayoutRow[]> {
-  return await client.select<LayoutRow>('SELECT DISTINCT log_topic AS topic, shards, partitions, shard FROM shard_layouts');
+  return await client.select<LayoutRow>(
+    'SELECT DISTINCT log_topic AS topic, shards, partitions, shard FROM shard_layouts',
+  );
 }
 
 async function noteLayout(client: StoreClient, layout: LayoutRow): Promise<void> {

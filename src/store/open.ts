@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createStoreClient, type StoreClient, type StoreEndpoint, type StoreLog } from './client.ts';
 import { superviseClickHouse } from './embedded/supervisor.ts';
 import { openRemote } from './remote.ts';
+import { traceStoreClient } from './traced.ts';
 
 /**
  * ClickHouse, wherever it is: by URL, or as our own child. Nothing after this line knows the difference, but for two
@@ -33,10 +35,16 @@ export interface StoreOptions {
   readonly dataDir: string;
   readonly memoryBytesMax: number;
   readonly log: StoreLog & { info(facts: object, message: string): void };
+  /** Statements become spans. Default null. */
+  readonly tracing?: Tracing | null;
 }
 
 export async function openStore(options: StoreOptions): Promise<Store> {
-  return options.urls.length === 0 ? await openEmbedded(options) : await openRemote(options);
+  const store = options.urls.length === 0 ? await openEmbedded(options) : await openRemote(options);
+  const { tracing } = options;
+  if (!tracing) return store;
+  const [client, ...shards] = [store.client, ...store.shards].map((one) => traceStoreClient(one, tracing));
+  return { ...store, client: client!, shards };
 }
 
 async function openEmbedded(options: StoreOptions): Promise<Store> {

@@ -490,4 +490,40 @@ function describeTail(openLog: Open): void {
       );
     }
   });
+  it('begins where it is told, misses nothing, and waits for whoever takes the records', async () => {
+    const ends = (await use.topic.lag('nobody')).map(({ end }) => end);
+    const from = new Map([
+      [0, ends[0]! - 5],
+      [1, ends[1]!],
+    ]);
+    const seen: LogRecord[] = [];
+    const stop = new AbortController();
+    const done = Promise.withResolvers<void>();
+    const busy = new Set<number>();
+    const ended = use.topic.tail(
+      async (records) => {
+        const partitions = new Set(records.map(({ partition }) => partition));
+        for (const partition of partitions) assert.ok(!busy.has(partition), `${partition} came too early`);
+        for (const partition of partitions) busy.add(partition);
+        await new Promise((resolve) => setImmediate(resolve));
+        for (const partition of partitions) busy.delete(partition);
+        seen.push(...records);
+        if (seen.length >= 25) done.resolve();
+      },
+      stop.signal,
+      from,
+    );
+    for (let i = 0; i < 10; i++) await use.topic.append([record(0, `m${i}`), record(1, `m${i}`)]);
+    await done.promise;
+    stop.abort();
+    await ended;
+    for (const [partition, count] of [
+      [0, 15],
+      [1, 10],
+    ] as const)
+      assert.deepEqual(
+        seen.filter((record) => record.partition === partition).map(({ offset }) => offset),
+        Array.from({ length: count }, (_, i) => from.get(partition)! + i),
+      );
+  });
 }

@@ -44,7 +44,7 @@ test('docs/insights.sql', async (t) => {
   assert.ok(statements.length > 10);
   for (const [i, sql] of statements.entries()) {
     await t.test(`question ${i + 1}`, async () => {
-      const rows = await service.store.client.select<Record<string, unknown>>(sql);
+      const rows = await service.store!.client.select<Record<string, unknown>>(sql);
       for (const row of rows) if ('missing' in row) assert.equal(Number(row.missing), 0);
     });
   }

@@ -40,7 +40,7 @@ test(`${ROUNDS} kills of a shard under load: exactly once on each, and every ans
     ANALYTICS_ENGAGEMENT_EVERY_MS: '0',
   });
   t.after(() => service.stop());
-  const { store } = service;
+  const store = service.store!;
   const load = new Load({ url: service.url, connections: 4, batch: 40, pauseMs: 10 });
   load.start();
   const stored = async (shard: StoreClient) =>
@@ -79,7 +79,7 @@ test('one server by URL serves each role by itself', async (t) => {
   const sent = await migrated.post('/events', [{ event_name: 'page_view', user_id: 'ann', timestamp: now }]);
   assert.equal(sent.status, 202);
   await until('it is stored', async () => {
-    const [row] = await migrated.store.client.select<{ n: number }>('SELECT count() AS n FROM events');
+    const [row] = await migrated.store!.client.select<{ n: number }>('SELECT count() AS n FROM events');
     return row!.n === 1;
   });
   await migrated.stop();
@@ -107,7 +107,7 @@ test('what would be wrong is refused at the start, and said', async (t) => {
   const events = Array.from({ length: 20 }, (_, i) => ({ event_name: 'page_view', user_id: `u${i}` }));
   await service.post('/events', events);
   await until('all are stored', async () => {
-    const [row] = await service.store.client.select<{ n: number }>('SELECT count() AS n FROM events');
+    const [row] = await service.store!.client.select<{ n: number }>('SELECT count() AS n FROM events');
     return row!.n === events.length;
   });
   await service.stop();

@@ -9,8 +9,8 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 const config = readConfig(process.env);
 const service = await startService(config, createLogger({ level: 'warn' }));
 const tell = async () => {
-  const endpoint = await service.store.endpoint();
-  process.send!({ url: service.url, endpoint, clickhousePid: service.store.pid() });
+  const endpoint = await service.store!.endpoint();
+  process.send!({ url: service.url, endpoint, clickhousePid: service.store!.pid() });
 };
 process.on('message', () => void tell());
 process.on('SIGTERM', () => {

@@ -36,7 +36,6 @@ export async function openGateway(t: TestContext, options: Partial<LiveOptions> 
   let check = () => {};
   const live = await openLive({
     client: emptyStore,
-    source: 'state',
     authorize: () => ({ granted: true, apps: null }),
     allowsOrigin: (request) => cors.allows(request.headers, 'api'),
     connections: {

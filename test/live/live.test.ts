@@ -22,17 +22,3 @@ test('a start without ClickHouse begins with nothing, and takes what comes', asy
   await listener.next('realtime_metrics', (p) => p.concurrent_viewers === 1);
   assert.equal(gateway.live.stats().views, 1);
 });
-
-test('without the state the numbers are those of ClickHouse, the events those published here', async (t) => {
-  const select = async () => [
-    { appHash: 1, viewers: 7, streams: 2, bitsPerSecond: 5e9, events: 600, errors: 60 },
-  ];
-  const gateway = await openGateway(t, { source: 'store', client: { ...emptyStore, select } as never });
-  const listener = await gateway.connect();
-  const { payload } = await listener.next('realtime_metrics');
-  assert.equal(payload.concurrent_viewers, 7);
-  assert.equal(payload.error_rate, 0.1);
-  gateway.publish([start]);
-  assert.equal((await listener.next('analytics_event')).payload.user_id, 'ann');
-  assert.equal(gateway.live.stats().views, 0);
-});

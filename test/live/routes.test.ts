@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { StoreError } from '../../src/store/store-error.ts';
-import { emptyStore, openGateway } from './gateway.ts';
+import { openGateway } from './gateway.ts';
 
 const start = { event_name: 'video_start', user_id: 'ann', session_id: 's', video_id: 'v' };
 
@@ -53,15 +52,4 @@ test('callers see their apps, and others see nothing', async (t) => {
     headers: { 'x-api-key': 'none' },
   });
   assert.equal(((await answer.json()) as { concurrent_viewers: number }).concurrent_viewers, 0);
-});
-
-test('without ClickHouse the role that has to ask it says so', async (t) => {
-  const select = async () => {
-    throw new StoreError('unavailable', null, 'gone');
-  };
-  const gateway = await openGateway(t, { source: 'store', client: { ...emptyStore, select } });
-  const answer = await fetch(`${gateway.server.url}/api/metrics/realtime`);
-  assert.equal(answer.status, 503);
-  assert.equal(answer.headers.get('retry-after'), '2');
-  assert.equal(((await answer.json()) as { code: string }).code, 'store_unavailable');
 });

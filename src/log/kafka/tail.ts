@@ -1,7 +1,7 @@
-import type { ConnectionPool } from '@platformatic/kafka';
 import type { LogRecord } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import type { Offsets } from './offsets.ts';
 import { type FetchedPartition, fetch } from './requests.ts';
 
@@ -18,30 +18,38 @@ export interface TailDependencies {
   readonly onFault: (error: unknown) => void;
 }
 
+export type TailHandler = (records: LogRecord[]) => void | Promise<void>;
+
 export async function followTail(
   topic: string,
-  onRecords: (records: LogRecord[]) => void,
+  onRecords: TailHandler,
   signal: AbortSignal,
   deps: TailDependencies,
+  from?: ReadonlyMap<number, number>,
 ): Promise<void> {
-  const tail = new Tail(topic, onRecords, signal, deps);
+  const tail = new Tail(topic, onRecords, signal, deps, from);
   await tail.run();
 }
 
 class Tail {
   readonly #topic: string;
-  readonly #onRecords: (records: LogRecord[]) => void;
+  readonly #onRecords: TailHandler;
   readonly #signal: AbortSignal;
   readonly #deps: TailDependencies;
-  readonly #connections: ConnectionPool;
-  readonly #positions = new Map<number, number>();
+  readonly #connections: Connections;
+  /** Where the tail begins is known of none of the partitions yet. */
+  #isFirst: boolean;
+  readonly #positions: Map<number, number>;
 
   constructor(
     topic: string,
-    onRecords: (records: LogRecord[]) => void,
+    onRecords: TailHandler,
     signal: AbortSignal,
     deps: TailDependencies,
+    from: ReadonlyMap<number, number> | undefined,
   ) {
+    this.#isFirst = from === undefined;
+    this.#positions = new Map(from);
     this.#topic = topic;
     this.#onRecords = onRecords;
     this.#signal = signal;
@@ -68,13 +76,12 @@ class Tail {
   async #round(): Promise<void> {
     const { cluster, offsets } = this.#deps;
     const place = cluster.placeOf(this.#topic) ?? (await cluster.refresh(this.#topic));
-    const isFirst = this.#positions.size === 0;
     const byLeader = new Map<string, number[]>();
     for (const [partition, leader] of place.leaders.entries()) {
       if (!leader) continue;
       if (!this.#positions.has(partition)) {
         // What lies in a partition that came meanwhile is news too.
-        const from = await (isFirst || this.#positions.size === 0
+        const from = await (this.#isFirst
           ? offsets.end(this.#topic, partition)
           : offsets.start(this.#topic, partition));
         this.#positions.set(partition, from);
@@ -82,6 +89,7 @@ class Tail {
       const key = `${leader.host}:${leader.port}`;
       byLeader.set(key, [...(byLeader.get(key) ?? []), partition]);
     }
+    this.#isFirst = false;
     if (byLeader.size < new Set(place.leaders).size) cluster.forget(this.#topic);
     await Promise.all([...byLeader.values()].map((partitions) => this.#fetch(partitions)));
   }
@@ -108,7 +116,7 @@ class Tail {
     for (const batch of committedOnly(batches, answer.aborted)) {
       const records = await decodeBatch(batch, partition, from);
       if (this.#signal.aborted) return;
-      if (records.length > 0) this.#onRecords(records);
+      if (records.length > 0) await this.#onRecords(records);
       this.#positions.set(partition, batch.lastOffset + 1);
     }
     const last = batches.at(-1);

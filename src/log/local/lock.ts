@@ -48,7 +48,7 @@ export async function openLock(dir: string): Promise<Lock> {
   const who = holder === String(process.pid) ? `this process (${holder})` : `process ${holder ?? 'unknown'}`;
   throw new Error(
     `The log in ${dir} is in use by ${who}. One process can write it: stop that one, or give this one a folder of ` +
-      'its own (ANALYTICS_DATA_DIR).',
+      'its own (ANALYTICS_DATA_DIR). Roles in processes of their own need Kafka (ANALYTICS_KAFKA_BROKERS).',
   );
 }
 

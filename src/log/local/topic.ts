@@ -115,22 +115,33 @@ export class LocalTopic implements Topic {
     return group.join(run);
   }
 
-  async tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void> {
+  async tail(
+    onRecords: (records: LogRecord[]) => void | Promise<void>,
+    signal: AbortSignal,
+    from?: ReadonlyMap<number, number>,
+  ): Promise<void> {
     const ended = AbortSignal.any([signal, this.#closing.signal]);
-    await Promise.all(this.#options.shards.map(({ partition }) => this.#follow(partition, onRecords, ended)));
+    await Promise.all(
+      this.#options.shards.map(({ partition }) => {
+        const start = from === undefined ? partition.end : (from.get(partition.id) ?? 0);
+        const offset = Math.min(start, partition.end);
+        return this.#follow(partition, Math.max(offset, partition.earliest), onRecords, ended);
+      }),
+    );
   }
 
   async #follow(
     partition: Partition,
-    onRecords: (records: LogRecord[]) => void,
+    offset: number,
+    onRecords: (records: LogRecord[]) => void | Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
-    const cursor = new Cursor(this.#options.files, partition, partition.end);
+    const cursor = new Cursor(this.#options.files, partition, offset);
     try {
       while (!signal.aborted) {
         const records = await cursor.read(TAIL_READ_BYTES);
         if (signal.aborted) return;
-        if (records.length > 0) onRecords(records);
+        if (records.length > 0) await onRecords(records);
         else await partition.waitForMore(TAIL_WAIT_MS, signal);
       }
     } finally {

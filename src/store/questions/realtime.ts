@@ -1,12 +1,12 @@
 /**
- * Realtime out of ClickHouse: for a process that does not see the events go by, and to begin with after a start.
+ * Realtime out of ClickHouse, to begin with after a start.
  *
  * A view's facts (who watches, what stream, the last bitrate, whether it ended) are looked for in what was received
  * within `lookbackMs`, for just those views that had an event in the window. Bots are left out.
  */
 import type { EventKindName } from '../../event/event.ts';
 import type { Params, QueryOptions, StoreClient } from '../client.ts';
-import type { LogSource } from '../events.ts';
+import { type LogSource, sourceKey } from '../events.ts';
 
 /** What events mean to realtime (product §5); a `video_error` stops a view when it is fatal. */
 export const realtimeKinds = {
@@ -24,17 +24,20 @@ export interface RealtimeSpan {
   readonly now: number;
   readonly windowMs: number;
   readonly lookbackMs: number;
+  /**
+   * Per source, the offset before which rows count; of a source that is not named none does. What clocks that run
+   * ahead have received "after" `now` counts then too. Without it every row up to `now` counts.
+   */
+  readonly before?: readonly PlacesBefore[];
 }
 
-export interface AppRealtimeRow {
-  /** Low word of hash64(app_id). */
-  readonly appHash: number;
-  readonly viewers: number;
-  readonly streams: number;
-  readonly bitsPerSecond: number;
-  readonly events: number;
-  readonly errors: number;
+/** Everything of a source before an offset. */
+export interface PlacesBefore extends LogSource {
+  readonly before: number;
 }
+
+/** Clocks of other hosts may run ahead by this much. */
+const AHEAD_MS = 60_000;
 
 /** One view that had an event in the window. Hashes are words, times epoch ms; 0, 0 without an actor. */
 export interface ViewRow {
@@ -70,7 +73,12 @@ const STOPS = `(${inList(realtimeKinds.stops)} OR (event_name = '${realtimeKinds
 const ERRORS = inList(realtimeKinds.errors);
 
 const instant = (name: string) => `fromUnixTimestamp64Milli({${name}:Int64}, 'UTC')`;
-const IN_WINDOW = `received_at > ${instant('since')} AND received_at <= ${instant('now')} AND NOT is_bot`;
+/** Each topic has so many places of the array, one a partition; they begin at 1, and beyond its end it has 0. */
+const PLACE_OF_SOURCE =
+  'indexOf({topics:Array(String)}, toString(log_topic)) * {width:UInt32} - {width:UInt32} + log_partition + 1';
+const IN_PLACES = `({bounded:UInt8} = 0 OR (has({topics:Array(String)}, toString(log_topic)) AND log_partition < {width:UInt32}
+  AND log_offset < {before:Array(UInt64)}[${PLACE_OF_SOURCE}]))`;
+const IN_WINDOW = `received_at > ${instant('since')} AND received_at <= ${instant('now')} AND ${IN_PLACES} AND NOT is_bot`;
 
 /** hash64 of texts with 0x1f between them, as the kernel computes it, in two words. */
 const hashOf = (...parts: string[]) => `xxHash64(concat(${parts.join(", '\\x1f', ")}))`;
@@ -108,38 +116,27 @@ FROM
     if(stream_id = '', 0, ${hashOf('app_id', 'stream_id')}) AS said,
     if(video_id = '', 0, ${hashOf('app_id', 'video_id')}) AS video
   FROM events
-  WHERE received_at > ${instant('oldest')} AND received_at <= ${instant('now')} AND NOT is_bot AND view_id != ''
+  WHERE received_at > ${instant('oldest')} AND received_at <= ${instant('now')} AND ${IN_PLACES}
+    AND NOT is_bot AND view_id != ''
     AND ${VIEW_HASH} IN (SELECT ${VIEW_HASH} FROM events WHERE ${IN_WINDOW} AND view_id != '')
 )
 GROUP BY view`;
 
 function params(span: RealtimeSpan): Params {
+  const { before = [] } = span;
+  const topics = [...new Set(before.map(({ topic }) => topic))];
+  const width = Math.max(-1, ...before.map(({ partition }) => partition)) + 1;
+  const offsets = new Array<number>(topics.length * width).fill(0);
+  for (const place of before) offsets[topics.indexOf(place.topic) * width + place.partition] = place.before;
   return {
-    now: span.now,
+    now: span.before ? span.now + AHEAD_MS : span.now,
+    bounded: span.before ? 1 : 0,
+    topics,
+    width,
+    before: offsets,
     since: span.now - span.windowMs,
     oldest: span.now - Math.max(span.windowMs, span.lookbackMs),
   };
-}
-
-/** The numbers of each app that has any. Rejects with StoreError. */
-export function readRealtime(
-  client: StoreClient,
-  span: RealtimeSpan,
-  options?: QueryOptions,
-): Promise<AppRealtimeRow[]> {
-  const sql = `
-SELECT ${APP_HASH} AS appHash, sum(viewers) AS viewers, sum(streams) AS streams, sum(bits) AS bitsPerSecond,
-  sum(events) AS events, sum(errors) AS errors
-FROM
-(
-  SELECT app_id, uniqExactIf(viewer, viewer != 0) AS viewers, uniqExact(stream) AS streams, sum(bits) AS bits,
-    0 AS events, 0 AS errors
-  FROM (${VIEWS}) WHERE first != 0 AND NOT stopped GROUP BY app_id
-  UNION ALL
-  SELECT app_id, 0, 0, 0, count(), countIf(${ERRORS}) FROM events WHERE ${IN_WINDOW} GROUP BY app_id
-)
-GROUP BY app_id`;
-  return client.select<AppRealtimeRow>(sql, params(span), options);
 }
 
 /** The views of the window, in batches. Rejects with StoreError. */
@@ -172,11 +169,6 @@ SELECT ${APP_HASH} AS appHash, toUnixTimestamp64Milli(received_at) AS receivedAt
   countIf(${ERRORS}) AS errors
 FROM events WHERE ${IN_WINDOW} GROUP BY app_id, received_at`;
   return client.stream<ReceivedRow>(sql, params(span), options);
-}
-
-/** One source's key in what `readLastOffsets` answers. */
-export function sourceKey({ topic, partition }: LogSource): string {
-  return `${topic}/${partition}`;
 }
 
 /** By `sourceKey`, the last offset that has a row in the window. Rejects with StoreError. */

@@ -190,7 +190,7 @@ it('records of a group that is not durable are not read', async () => {
   const log = await openAt(await makeFolder(), { files });
   const seen: string[] = [];
   const stop = new AbortController();
-  const tail = log.topic(TOPIC).tail((records) => seen.push(...text(records)), stop.signal);
+  const tail = log.topic(TOPIC).tail((records) => void seen.push(...text(records)), stop.signal);
   const syncing = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   fault.sync = async (fd) => {
