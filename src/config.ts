@@ -1,3 +1,4 @@
+import { readSecrets } from './derived/signature.ts';
 import { readTopicSources, type TopicSource } from './pipeline/sources.ts';
 import type { Role } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
@@ -112,6 +113,7 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     );
   if (config.chUrl !== '' && !URL.canParse(config.chUrl))
     faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
+  checkWebhooks(config, faults);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
@@ -126,6 +128,18 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
   if (config.timestampAgeMaxDays > config.retentionEventsDays)
     faults.push(
       `ANALYTICS_TIMESTAMP_AGE_MAX_DAYS (${config.timestampAgeMaxDays}) is above ANALYTICS_RETENTION_EVENTS_DAYS (${config.retentionEventsDays}): events would vanish at once.`,
+    );
+}
+
+function checkWebhooks({ webhookUrls, webhookSecret }: Config, faults: string[]): void {
+  for (const url of webhookUrls)
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      faults.push(`ANALYTICS_WEBHOOK_URLS has '${url}'; it takes http and https URLs.`);
+  if (new Set(webhookUrls).size < webhookUrls.length)
+    faults.push('ANALYTICS_WEBHOOK_URLS names a receiver twice.');
+  if (webhookUrls.length > 0 && !readSecrets(webhookSecret).some(({ length }) => length > 0))
+    faults.push(
+      'ANALYTICS_WEBHOOK_URLS is set without ANALYTICS_WEBHOOK_SECRET: receivers could not tell who calls.',
     );
 }
 
