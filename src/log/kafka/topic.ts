@@ -6,6 +6,7 @@ import {
   LogUnavailableError,
   type Membership,
   type NewRecord,
+  type SoleWriter,
   type Topic,
 } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
@@ -17,6 +18,7 @@ import { type JoiningMember, startMember } from './member.ts';
 import { Offsets } from './offsets.ts';
 import type { KafkaLogOptions } from './options.ts';
 import { fetch } from './requests.ts';
+import { openKafkaSoleWriter } from './sole-writer.ts';
 import { followTail } from './tail.ts';
 
 /** One topic at the brokers. Its number of partitions is looked at every few seconds, since it may grow. */
@@ -116,6 +118,12 @@ export class KafkaTopic implements Topic {
       throw faultOf(error, options);
     }
     return membership;
+  }
+
+  openSoleWriter(partition: number): Promise<SoleWriter> {
+    const { cluster, options } = this.#deps;
+    const { signal } = this.#closing;
+    return openKafkaSoleWriter(this.name, partition, { cluster, options, offsets: this.#offsets, signal });
   }
 
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void> {
