@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { runMigrate } from './commands/migrate.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
+import { runTopics } from './commands/topics.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
 import { runDemo } from './demo/demo.ts';
 import { StartError } from './start-error.ts';
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   start: { run: runStart, doc: 'run the service (all roles, or --roles ingest,pipeline,query,live)' },
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
+  topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
   status: { run: runStatus, doc: 'say how a running service is' },
   settings: { run: printSettings, doc: 'print every setting as a table' },
 };

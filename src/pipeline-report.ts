@@ -1,14 +1,6 @@
 import type { House } from './house.ts';
-import type { Lag } from './log/log.ts';
-
-/** How far the pipeline is, in every topic that it reads. */
-async function readLag({ config, log }: House): Promise<(Lag & { readonly topic: string })[]> {
-  const all = config.sources.map(async ({ topic }) => {
-    const lag = await log.topic(topic).lag(config.groupId);
-    return lag.map((one) => ({ ...one, topic }));
-  });
-  return (await Promise.all(all)).flat();
-}
+import { HttpProblem } from './http/problem.ts';
+import { type Lag, LogUnavailableError } from './log/log.ts';
 
 /** What only this process knows of the road from ingest to ClickHouse, for `GET /v1/pipeline`. */
 export async function readPipelineFacts(house: House) {
@@ -54,10 +46,36 @@ export async function estimateInFlight(house: House): Promise<number> {
 export function reportLag(house: House): void {
   const { metrics, facts } = house;
   metrics.watchLag(async () => {
-    const lag = await readLag(house);
+    let lag: SourceLag[];
+    try {
+      lag = await readLag(house);
+    } catch {
+      // The log cannot be asked now. The other metrics are wanted all the more; these stay as they were.
+      return;
+    }
     for (const { topic, partition, records } of lag)
       metrics.consumerLag.set({ topic, partition: String(partition) }, records);
     metrics.pipeline.ledgerInFlight.set(await estimateInFlight(house));
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });
+}
+
+type SourceLag = Lag & { readonly topic: string };
+
+/** How far the pipeline is, in every topic that it reads. */
+async function readLag({ config, log }: House): Promise<SourceLag[]> {
+  const all = config.sources.map(async ({ topic }) => {
+    const lag = await log.topic(topic).lag(config.groupId);
+    return lag.map((one) => ({ ...one, topic }));
+  });
+  try {
+    return (await Promise.all(all)).flat();
+  } catch (error) {
+    if (!(error instanceof LogUnavailableError)) throw error;
+    const { retryAfterMs } = error;
+    throw new HttpProblem('log_unavailable', `The log cannot be asked now. ${error.message}`, {
+      cause: error,
+      retryAfterMs,
+    });
+  }
 }

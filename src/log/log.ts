@@ -95,7 +95,7 @@ export interface Topic {
    * out when this resolves: what it had under way is there or will never be, and its further appends reject.
    */
   openSoleWriter(partition: number): Promise<SoleWriter>;
-  /** How far the group is, per partition. */
+  /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }
 

@@ -548,7 +548,9 @@ function describeSoleWriter(openLog: Open): void {
       const large = Array.from({ length: 40 }, (_, i) => record(0, Buffer.alloc(100_000, i)));
       await writer.append(large);
       let count = 0;
-      await writer.readBack(0, async (records) => void (count += records.length));
+      await writer.readBack(0, async (records) => {
+        count += records.length;
+      });
       assert.equal(count, 45);
       await writer.close();
     });

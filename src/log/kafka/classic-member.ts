@@ -1,5 +1,4 @@
 import {
-  type ConnectionPool,
   decodeConsumerProtocolAssignment,
   encodeConsumerProtocolAssignment,
   encodeConsumerProtocolSubscription,
@@ -10,8 +9,9 @@ import {
 } from '@platformatic/kafka';
 import { Assignments } from './assignments.ts';
 import { pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { answerOf, isPassing, responseOf } from './faults.ts';
-import type { JoiningMember, MemberDependencies, MemberOptions } from './member.ts';
+import { type JoiningMember, type MemberDependencies, type MemberOptions, startMember } from './member.ts';
 import type { CommitIdentity } from './offsets.ts';
 import { HOPELESS_DELAY_MS, RETRY_DELAY_MS } from './options.ts';
 
@@ -33,11 +33,24 @@ export function startClassicMember(options: MemberOptions, deps: MemberDependenc
   return { joined: member.joined, stop: () => member.stop() };
 }
 
+/** By KIP-848, or the old way when the broker knows the request but has such groups switched off. */
+export function startEitherMember(options: MemberOptions, deps: MemberDependencies): JoiningMember {
+  let member = startMember(options, deps);
+  const joined = member.joined.catch(async (error) => {
+    if (answerOf(error) !== 'UNSUPPORTED_VERSION') throw error;
+    await member.stop();
+    member = startClassicMember(options, deps);
+    await member.joined;
+  });
+  joined.catch(() => {});
+  return { joined, stop: () => member.stop() };
+}
+
 class ClassicMember {
   readonly #options: MemberOptions;
   readonly #deps: MemberDependencies;
   readonly #assignments: Assignments;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
   readonly #stopping = new AbortController();
   readonly #joined = Promise.withResolvers<void>();
   readonly #loop: Promise<void>;

@@ -2,13 +2,13 @@ import {
   type API,
   apiVersionsV1,
   type Broker,
-  ConnectionPool,
   findCoordinatorV2,
   metadataV9,
   metadataV12,
 } from '@platformatic/kafka';
+import { Connections } from './connections.ts';
 import { answerOf, isPassing, responseOf } from './faults.ts';
-import { connectionOptions, type KafkaAddress, REQUEST_TIMEOUT_MS, RETRY_DELAY_MS } from './options.ts';
+import { type KafkaAddress, REQUEST_TIMEOUT_MS, RETRY_DELAY_MS } from './options.ts';
 
 /** The brokers: which of them leads what, and connections to them. */
 
@@ -37,8 +37,8 @@ export class MissingTopicError extends Error {
 export class Cluster {
   readonly address: KafkaAddress;
   readonly #bootstrap: readonly Broker[];
-  readonly #pools = new Set<ConnectionPool>();
-  readonly #control: ConnectionPool;
+  readonly #open = new Set<Connections>();
+  readonly #control: Connections;
   readonly #places = new Map<string, Place>();
   readonly #asking = new Map<string, Promise<Place>>();
   readonly #coordinators = new Map<string, Broker>();
@@ -53,27 +53,24 @@ export class Cluster {
   }
 
   /** Connections of one's own: a request that waits at a broker holds up the others of its connection. */
-  openConnections(requestTimeoutMs = REQUEST_TIMEOUT_MS): ConnectionPool {
-    const options = connectionOptions(this.address, requestTimeoutMs);
-    const pool = new ConnectionPool(this.address.clientId, options);
-    // Whoever waits for the connection hears of its errors; without a listener they would end the process.
-    pool.on('connecting', ({ connection }) => connection.on('error', () => {}));
-    this.#pools.add(pool);
-    return pool;
+  openConnections(requestTimeoutMs = REQUEST_TIMEOUT_MS): Connections {
+    const connections = new Connections(this.address, requestTimeoutMs);
+    this.#open.add(connections);
+    return connections;
   }
 
-  async closeConnections(pool: ConnectionPool): Promise<void> {
-    this.#pools.delete(pool);
-    await pool.close();
+  async closeConnections(connections: Connections): Promise<void> {
+    this.#open.delete(connections);
+    await connections.close();
   }
 
   async request<A extends unknown[], R>(
-    pool: ConnectionPool,
+    connections: Connections,
     broker: Broker,
     api: API<A, R>,
     ...words: A
   ): Promise<R> {
-    const connection = await pool.get(broker);
+    const connection = await connections.get(broker);
     return await api.async(connection, ...words);
   }
 
@@ -153,7 +150,7 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#pools].map((pool) => this.closeConnections(pool)));
+    await Promise.all([...this.#open].map((connections) => this.closeConnections(connections)));
   }
 
   async #readPlace(topic: string): Promise<Place> {

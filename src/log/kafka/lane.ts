@@ -1,9 +1,10 @@
-import { type Broker, type ConnectionPool, initProducerIdV1 } from '@platformatic/kafka';
+import { type Broker, initProducerIdV1 } from '@platformatic/kafka';
 import { LogUnavailableError, type NewRecord } from '../log.ts';
 import { encodeBatch } from './batch.ts';
 import { type Cluster, MissingTopicError, pause } from './cluster.ts';
-import { answerOf, explain, faultOf, isPassing } from './faults.ts';
-import { type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
+import type { Connections } from './connections.ts';
+import { answerOf, explain, isPassing } from './faults.ts';
+import { HOPELESS_DELAY_MS, type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
 import { produce } from './requests.ts';
 
 /**
@@ -33,7 +34,7 @@ interface Producer {
 
 export interface LaneDependencies {
   readonly cluster: Cluster;
-  readonly connections: ConnectionPool;
+  readonly connections: Connections;
   readonly options: KafkaLogOptions;
   /** Told of each answer: null when a broker took records, else why not. */
   readonly onOutcome: (failure: string | null) => void;
@@ -163,7 +164,7 @@ export class Lane {
         if (answer !== null && LOST_PRODUCER.has(answer)) this.#forgetProducer();
         else if (!isPassing(error)) {
           if (unknown && answer === null) this.#forgetProducer();
-          throw this.#permanent(error);
+          throw new LogUnavailableError(this.#explain(error), HOPELESS_DELAY_MS, { cause: error });
         }
         this.#lastFailure = error;
         this.#deps.cluster.forget(this.#topic);
@@ -202,10 +203,6 @@ export class Lane {
   #explain(error: unknown): string {
     if (error instanceof MissingTopicError) return error.message;
     return explain(error, this.#deps.options);
-  }
-
-  #permanent(error: unknown): Error {
-    return faultOf(error, this.#deps.options);
   }
 
   #tooLarge(record: NewRecord, cause: unknown): Error {

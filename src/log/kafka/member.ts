@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Broker,
-  type ConnectionPool,
-  consumerGroupHeartbeatV0,
-  consumerGroupHeartbeatV1,
-} from '@platformatic/kafka';
+import { type Broker, consumerGroupHeartbeatV0, consumerGroupHeartbeatV1 } from '@platformatic/kafka';
 import type { Membership } from '../log.ts';
 import { type AssignmentDependencies, Assignments } from './assignments.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { answerOf, isPassing } from './faults.ts';
 import type { CommitIdentity } from './offsets.ts';
 import { HOPELESS_DELAY_MS, RETRY_DELAY_MS } from './options.ts';
@@ -55,7 +51,7 @@ class Member {
   readonly #options: MemberOptions;
   readonly #deps: MemberDependencies;
   readonly #assignments: Assignments;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
   readonly #stopping = new AbortController();
   readonly #joined = Promise.withResolvers<void>();
   readonly #loop: Promise<void>;

@@ -1,5 +1,4 @@
 import {
-  type ConnectionPool,
   listOffsetsV5,
   offsetCommitV7,
   offsetCommitV9,
@@ -8,6 +7,7 @@ import {
 } from '@platformatic/kafka';
 import type { Committed } from '../log.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { answerOf, isPassing } from './faults.ts';
 
 /** Where partitions begin and end, and where groups are in them. */
@@ -29,9 +29,9 @@ export interface CommitIdentity {
 
 export class Offsets {
   readonly #cluster: Cluster;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
 
-  constructor(cluster: Cluster, connections: ConnectionPool) {
+  constructor(cluster: Cluster, connections: Connections) {
     this.#cluster = cluster;
     this.#connections = connections;
   }

@@ -51,7 +51,6 @@ export function connectionOptions(address: KafkaAddress, requestTimeoutMs: numbe
     requestTimeout: requestTimeoutMs,
     maxInflights: 64,
     ...(sasl ? { sasl } : {}),
-    // SNI: brokers behind one address tell by it which certificate to show.
-    ...(tls ? { tls: { ...tls }, tlsServerName: true } : {}),
+    ...(tls ? { tls: { ...tls } } : {}),
   };
 }

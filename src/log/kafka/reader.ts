@@ -1,7 +1,8 @@
-import { type ConnectionPool, ProtocolError } from '@platformatic/kafka';
+import { ProtocolError } from '@platformatic/kafka';
 import type { LogRecord } from '../log.ts';
 import { committedOnly, decodeBatch, type RawBatch, splitBatches } from './batch.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { isPassing } from './faults.ts';
 import type { Offsets } from './offsets.ts';
 import { type FetchedPartition, fetch } from './requests.ts';
@@ -32,7 +33,7 @@ export class Reader {
   readonly #partition: number;
   readonly #signal: AbortSignal;
   readonly #deps: ReaderDependencies;
-  #connections: ConnectionPool;
+  #connections: Connections;
   readonly #aborted: Promise<void>;
   /** The next record that `read` returns is at or after it. */
   #position: number;

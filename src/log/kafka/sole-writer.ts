@@ -2,7 +2,6 @@ import {
   type API,
   addPartitionsToTxnV3,
   type Broker,
-  type ConnectionPool,
   endTxnV3,
   findCoordinatorV2,
   initProducerIdV4,
@@ -10,6 +9,7 @@ import {
 import type { LogRecord, NewRecord, SoleWriter } from '../log.ts';
 import { committedOnly, decodeBatch, encodeBatch, splitBatches } from './batch.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { answerOf, faultOf, isPassing } from './faults.ts';
 import type { Offsets } from './offsets.ts';
 import { type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
@@ -62,7 +62,7 @@ class KafkaSoleWriter implements SoleWriter {
   readonly #topic: string;
   readonly #partition: number;
   readonly #deps: SoleWriterDependencies;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
   readonly #name: string;
   #coordinator: Broker | null = null;
   #producer = { id: -1n, epoch: -1 };

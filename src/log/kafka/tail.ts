@@ -1,7 +1,7 @@
-import type { ConnectionPool } from '@platformatic/kafka';
 import type { LogRecord } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
 import { type Cluster, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import type { Offsets } from './offsets.ts';
 import { type FetchedPartition, fetch } from './requests.ts';
 
@@ -33,7 +33,7 @@ class Tail {
   readonly #onRecords: (records: LogRecord[]) => void;
   readonly #signal: AbortSignal;
   readonly #deps: TailDependencies;
-  readonly #connections: ConnectionPool;
+  readonly #connections: Connections;
   readonly #positions = new Map<number, number>();
 
   constructor(

@@ -1,4 +1,3 @@
-import type { ConnectionPool } from '@platformatic/kafka';
 import {
   type Assignment,
   type Lag,
@@ -10,13 +9,14 @@ import {
   type Topic,
 } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
-import { startClassicMember } from './classic-member.ts';
+import { startClassicMember, startEitherMember } from './classic-member.ts';
 import { type Cluster, MissingTopicError, pause } from './cluster.ts';
+import type { Connections } from './connections.ts';
 import { explain, faultOf } from './faults.ts';
 import { Lane } from './lane.ts';
-import { type JoiningMember, startMember } from './member.ts';
+import type { JoiningMember } from './member.ts';
 import { Offsets } from './offsets.ts';
-import type { KafkaLogOptions } from './options.ts';
+import { type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
 import { fetch } from './requests.ts';
 import { openKafkaSoleWriter } from './sole-writer.ts';
 import { followTail } from './tail.ts';
@@ -41,9 +41,9 @@ export class KafkaTopic implements Topic {
   readonly name: string;
   readonly #deps: TopicDependencies;
   readonly #lanes = new Map<number, Lane>();
-  readonly #connections: ConnectionPool[];
+  readonly #connections: Connections[];
   readonly #offsets: Offsets;
-  readonly #lookups: ConnectionPool;
+  readonly #lookups: Connections;
   readonly #members = new Set<Membership>();
   readonly #closing = new AbortController();
   readonly #oldest = new Map<number, { offset: number; timestamp: number }>();
@@ -83,39 +83,21 @@ export class KafkaTopic implements Topic {
   }
 
   async join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership> {
-    const { cluster, options, onFault } = this.#deps;
-    const { sessionTimeoutMs, rebalanceTimeoutMs } = options;
-    const memberOptions = { topic: this.name, group, sessionTimeoutMs, rebalanceTimeoutMs };
-    const deps = { cluster, offsets: this.#offsets, onFault, run };
-    const start = async (): Promise<JoiningMember> => {
-      while (!this.#closing.signal.aborted) {
-        try {
-          const start = (await cluster.coordinatesGroups()) ? startMember : startClassicMember;
-          return start(memberOptions, deps);
-        } catch (error) {
-          onFault(error);
-          await pause(this.#closing.signal);
-        }
-      }
-      throw new Error('The log is closed.');
-    };
-    const stopped = new AbortController();
-    const starting = start();
+    const starting = this.#startMember(group, run);
     starting.catch(() => {});
     const membership: Membership = {
       stop: async () => {
         this.#members.delete(membership);
-        stopped.abort();
         await (await starting.catch(() => null))?.stop();
       },
     };
     this.#members.add(membership);
-    const joined = starting.then((member) => member.joined);
     try {
-      await Promise.race([joined, pause(this.#closing.signal, JOIN_WAIT_MS)]);
+      const waited = pause(this.#closing.signal, JOIN_WAIT_MS);
+      await Promise.race([starting.then((member) => member.joined), waited]);
     } catch (error) {
       await membership.stop();
-      throw faultOf(error, options);
+      throw faultOf(error, this.#deps.options);
     }
     return membership;
   }
@@ -126,6 +108,24 @@ export class KafkaTopic implements Topic {
     return openKafkaSoleWriter(this.name, partition, { cluster, options, offsets: this.#offsets, signal });
   }
 
+  /** Resolves when the brokers have told which kind of groups they have. */
+  async #startMember(group: string, run: (assignment: Assignment) => Promise<void>): Promise<JoiningMember> {
+    const { cluster, options, onFault } = this.#deps;
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = options;
+    const outline = { topic: this.name, group, sessionTimeoutMs, rebalanceTimeoutMs };
+    const deps = { cluster, offsets: this.#offsets, onFault, run };
+    while (!this.#closing.signal.aborted) {
+      try {
+        if (!(await cluster.coordinatesGroups())) return startClassicMember(outline, deps);
+        return startEitherMember(outline, deps);
+      } catch (error) {
+        onFault(error);
+        await pause(this.#closing.signal);
+      }
+    }
+    throw new Error('The log is closed.');
+  }
+
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void> {
     const { cluster, onFault } = this.#deps;
     const ending = AbortSignal.any([signal, this.#closing.signal]);
@@ -133,12 +133,22 @@ export class KafkaTopic implements Topic {
   }
 
   async lag(group: string): Promise<Lag[]> {
+    try {
+      return await this.#readLag(group);
+    } catch (error) {
+      throw new LogUnavailableError(this.#explain(error), RETRY_AFTER_MS, { cause: error });
+    }
+  }
+
+  async #readLag(group: string): Promise<Lag[]> {
     const { leaders } = await this.#deps.cluster.refresh(this.name);
     const partitions = [...leaders.keys()];
+    // Coordinators and leaders may be moving for a moment.
+    const until = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const [committed, starts, ends] = await Promise.all([
-      this.#offsets.committed(group, this.name, partitions),
-      Promise.all(partitions.map((partition) => this.#offsets.start(this.name, partition))),
-      Promise.all(partitions.map((partition) => this.#offsets.end(this.name, partition))),
+      this.#offsets.committed(group, this.name, partitions, until),
+      Promise.all(partitions.map((partition) => this.#offsets.start(this.name, partition, until))),
+      Promise.all(partitions.map((partition) => this.#offsets.end(this.name, partition, until))),
     ]);
     return await Promise.all(
       partitions.map(async (partition) => {
