@@ -1,3 +1,4 @@
+import { readSecrets } from './derived/signature.ts';
 import { readTopicSources, type TopicSource } from './pipeline/sources.ts';
 import type { Role } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
@@ -112,6 +113,7 @@ function readSources(values: Record<string, unknown>, faults: string[]): readonl
 function checkTogether(config: Config, faults: string[]): void {
   checkKafka(config, faults);
   checkClickHouse(config, faults);
+  checkWebhooks(config, faults);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
@@ -170,6 +172,18 @@ export function wantsTraces(config: Config): boolean {
   const { otelDisabled, otelTracesExporter, otelEndpoint, otelTracesEndpoint } = config;
   if (otelDisabled || otelTracesExporter === 'none') return false;
   return otelTracesExporter === 'otlp' || otelEndpoint !== '' || otelTracesEndpoint !== '';
+}
+
+function checkWebhooks({ webhookUrls, webhookSecret }: Config, faults: string[]): void {
+  for (const url of webhookUrls)
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
+      faults.push(`ANALYTICS_WEBHOOK_URLS has '${url}'; it takes http and https URLs.`);
+  if (new Set(webhookUrls).size < webhookUrls.length)
+    faults.push('ANALYTICS_WEBHOOK_URLS names a receiver twice.');
+  if (webhookUrls.length > 0 && !readSecrets(webhookSecret).some(({ length }) => length > 0))
+    faults.push(
+      'ANALYTICS_WEBHOOK_URLS is set without ANALYTICS_WEBHOOK_SECRET: receivers could not tell who calls.',
+    );
 }
 
 function checkKafka(config: Config, faults: string[]): void {

@@ -7,7 +7,7 @@ import type { Compression, KafkaAddress, SaslMechanism } from './log/kafka/optio
 import { openLocalLog } from './log/local/local.ts';
 import type { Log } from './log/log.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { DEAD_LETTER_TOPIC, DERIVED_TOPIC } from './topics.ts';
+import { DEAD_LETTER_TOPIC, DERIVED_TOPIC, eventTopics } from './topics.ts';
 
 /** The log of this installation: at Kafka when brokers are given, else on the local disk. */
 
@@ -23,7 +23,7 @@ export async function openLog(config: Config, dataDir: string, logger: Logger): 
 export async function openLogAtKafka(config: Config, logger: Logger): Promise<Log> {
   return await openKafkaLog({
     ...(await readKafkaAddress(config)),
-    topics: [...topicNames(config), DEAD_LETTER_TOPIC, DERIVED_TOPIC],
+    topics: neededTopics(config),
     compression: config.kafkaCompression as Compression,
     ackTimeoutMs: Math.round(config.ingestAckTimeoutMs * ACK_SHARE),
     sessionTimeoutMs: config.kafkaSessionTimeoutMs,
@@ -35,7 +35,7 @@ export async function openLogHere(config: Config, dataDir: string, logger: Logge
   return await openLocalLog({
     dir: localLogFolder(dataDir),
     topics: [
-      ...Array.from(topicNames(config), (name) => ({ name, partitions: config.logPartitions })),
+      ...eventTopics(config).map((name) => ({ name, partitions: config.logPartitions })),
       { name: DEAD_LETTER_TOPIC, partitions: 1 },
       { name: DERIVED_TOPIC, partitions: 1 },
     ],
@@ -48,9 +48,16 @@ export async function openLogHere(config: Config, dataDir: string, logger: Logge
   });
 }
 
-/** Every topic of events: what ingest writes to, and what the pipeline reads. */
-function topicNames(config: Config): Set<string> {
-  return new Set([config.topic, ...config.sources.map(({ topic }) => topic)]);
+/** What this process cannot do without. */
+function neededTopics(config: Config): string[] {
+  const { roleSet } = config;
+  const needed = new Set<string>();
+  if (roleSet.has('ingest')) needed.add(config.topic);
+  const reads = roleSet.has('pipeline') || roleSet.has('live') || roleSet.has('query');
+  if (reads) for (const { topic } of config.sources) needed.add(topic);
+  if (roleSet.has('ingest') || roleSet.has('pipeline')) needed.add(DEAD_LETTER_TOPIC);
+  if (roleSet.has('pipeline') || roleSet.has('live')) needed.add(DERIVED_TOPIC);
+  return [...needed];
 }
 
 export function localLogFolder(dataDir: string): string {

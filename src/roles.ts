@@ -5,6 +5,7 @@ import { openCatalog } from './catalog/catalog.ts';
 import type { Config } from './config.ts';
 import { serveDashboard } from './dashboard.ts';
 import { startDerived } from './derived/derived.ts';
+import { startWebhooks } from './derived/webhooks.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
@@ -256,6 +257,31 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
 async function openDerived(house: House): Promise<void> {
   const { config, log, store, facts, metrics, now, closers } = house;
   if (config.derivedAgeMaxHours === 0) return;
+  const failed = (stage: string, error: unknown) => facts.failed(stage, error);
+  // First, so that none of what is published is before their time.
+  const webhooks = await startWebhooks({
+    log,
+    topic: house.derivedTopic,
+    deadLetterTopic: house.deadLetterTopic,
+    group: config.groupId,
+    urls: config.webhookUrls,
+    secret: config.webhookSecret,
+    timeoutMs: config.webhookTimeoutMs,
+    inFlightMax: config.webhookInFlight,
+    giveUpAfterMs: config.webhookGiveUpHours * 3_600_000,
+    allowPrivate: config.webhookAllowPrivate,
+    version: house.version,
+    observer: {
+      failed,
+      attempted(webhook, outcome, seconds) {
+        metrics.derived.deliveries.inc({ webhook, outcome });
+        if (outcome !== 'given_up') metrics.derived.deliverySeconds.observe({ webhook }, seconds);
+      },
+      lag: (webhook, records) => metrics.derived.webhookLag.set({ webhook }, records),
+    },
+    now,
+  });
+  closers.add('webhooks', () => webhooks.stop());
   const derived = await startDerived({
     log,
     client: store.client,
@@ -269,7 +295,7 @@ async function openDerived(house: House): Promise<void> {
       ageMaxMs: config.derivedAgeMaxHours * 3_600_000,
     },
     observer: {
-      failed: (stage, error) => facts.failed(stage, error),
+      failed,
       published: (name, count) => metrics.derived.published.add(name, count),
     },
     now,

@@ -4,14 +4,14 @@ import { type Config, readConfig } from '../config.ts';
 import { createTopics, type TopicPlan } from '../log/kafka/topics.ts';
 import { readKafkaAddress } from '../open-log.ts';
 import { forOperator } from '../start-error.ts';
-import { DEAD_LETTER_TOPIC, DERIVED_TOPIC } from '../topics.ts';
+import { DEAD_LETTER_TOPIC, DERIVED_TOPIC, eventTopics } from '../topics.ts';
 
 const HELP = `Usage: sluice topics create [--partitions 8] [--replication 3] [--retention-days 7]
 
-Makes the topics at ANALYTICS_KAFKA_BROKERS: the events' (ANALYTICS_KAFKA_TOPIC), the derived events' and the dead
-letters'. What is there already stays; partitions are raised when more are asked for, never taken away.
+Makes the topics at ANALYTICS_KAFKA_BROKERS: the events' (ANALYTICS_KAFKA_TOPIC and _TOPICS), the derived events' and
+the dead letters'. What is there already stays; partitions are raised when more are asked for, never taken away.
 
-  --partitions      of events and derived events, 1 to 1,024: as many processes of the pipeline can share the work
+  --partitions      of events, 1 to 1,024: as many processes of the pipeline can share the work
                     (default: 8; an existing topic keeps its own)
   --replication     copies of each record, at most as many as there are brokers (default: the brokers')
   --retention-days  records are kept this long, 1 to 3,650 (default: 7; an existing topic keeps its own)
@@ -79,9 +79,9 @@ function planTopics(config: Config, { partitions, replication, retentionDays }: 
     whenNew: { partitions: otherwise, retentionMs: RETENTION_DAYS * DAY_MS },
   });
   return [
-    plan(config.topic, partitions, PARTITIONS),
-    plan(DERIVED_TOPIC, partitions, PARTITIONS),
-    // Few and small: one reader keeps up with them.
+    ...eventTopics(config).map((name) => plan(name, partitions, PARTITIONS)),
+    // Few and small: one reader keeps up with them, and one order is worth more.
+    plan(DERIVED_TOPIC, null, 1),
     plan(DEAD_LETTER_TOPIC, null, 1),
   ];
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { Assignment, Log, LogRecord, Membership, NewRecord, Topic } from '../../src/log/log.ts';
+import type {
+  Assignment,
+  Log,
+  LogRecord,
+  Membership,
+  NewRecord,
+  SoleWriter,
+  Topic,
+} from '../../src/log/log.ts';
 
 /** A log with one empty topic, as the contract suite needs it. */
 export interface LogUnderTest {
@@ -75,6 +83,7 @@ export function describeLogContract(name: string, openLog: Open): void {
     describe('commits', () => describeCommits(openLog));
     describe('groups', () => describeGroups(openLog));
     describe('tail', () => describeTail(openLog));
+    describe('sole writer', () => describeSoleWriter(openLog));
   });
 }
 
@@ -525,5 +534,97 @@ function describeTail(openLog: Open): void {
         seen.filter((record) => record.partition === partition).map(({ offset }) => offset),
         Array.from({ length: count }, (_, i) => from.get(partition)! + i),
       );
+  });
+}
+
+function describeSoleWriter(openLog: Open): void {
+  const readAll = async (writer: SoleWriter, from = 0): Promise<[values: string[], next: number]> => {
+    const values: string[] = [];
+    const next = await writer.readBack(from, async (records) => void values.push(...text(records)));
+    return [values, next];
+  };
+
+  describe('one after the other', () => {
+    const use = useLog(openLog, 2);
+    it('each reads back all there is, and shuts out those before it', async () => {
+      const first = await use.topic.openSoleWriter(0);
+      assert.deepEqual(await readAll(first), [[], 0]);
+      await first.append([record(0, 'a'), record(0, 'b')]);
+      await first.append([]);
+      await first.append([record(0, 'c')]);
+      const [values, next] = await readAll(first);
+      assert.deepEqual(values, ['a', 'b', 'c']);
+      assert.deepEqual(await readAll(first, next), [[], next]);
+
+      const second = await use.topic.openSoleWriter(0);
+      await assert.rejects(first.append([record(0, 'late')]));
+      await assert.rejects(first.append([record(0, 'later')]));
+      await second.append([record(0, 'd')]);
+      const [more, end] = await readAll(second, next);
+      assert.deepEqual(more, ['d']);
+      await first.close();
+      // Another partition is another writer's.
+      const other = await use.topic.openSoleWriter(1);
+      await other.append([record(1, 'elsewhere')]);
+      await second.append([record(0, 'e')]);
+      assert.deepEqual((await readAll(second, end))[0], ['e']);
+      assert.deepEqual((await readAll(second))[0], ['a', 'b', 'c', 'd', 'e']);
+      // What an offset of another log would be.
+      assert.deepEqual((await readAll(second, 1_000_000))[0], ['a', 'b', 'c', 'd', 'e']);
+      await second.close();
+      await assert.rejects(second.append([record(0, 'closed')]));
+      await other.close();
+    });
+
+    it('ordinary readers see the same, across a restart', async () => {
+      assert.deepEqual(text(await readAs(use.topic, 'sole', 5)), ['a', 'b', 'c', 'd', 'e']);
+      const log = await use.now.reopen();
+      const writer = await log.topic(use.now.topic).openSoleWriter(0);
+      assert.deepEqual((await readAll(writer))[0], ['a', 'b', 'c', 'd', 'e']);
+      const large = Array.from({ length: 40 }, (_, i) => record(0, Buffer.alloc(100_000, i)));
+      await writer.append(large);
+      let count = 0;
+      await writer.readBack(0, async (records) => {
+        count += records.length;
+      });
+      assert.equal(count, 45);
+      await writer.close();
+    });
+  });
+
+  describe('racing each other', () => {
+    const use = useLog(openLog, 1);
+    it('leave each acknowledged append whole and once, and nothing behind the last one opened', async () => {
+      const acknowledged: string[] = [];
+      let running = true;
+      const write = async (writer: SoleWriter, name: string) => {
+        try {
+          for (let i = 0; running; i++) {
+            await writer.append([record(0, `${name}-${i}-x`), record(0, `${name}-${i}-y`)]);
+            acknowledged.push(`${name}-${i}-x`, `${name}-${i}-y`);
+          }
+        } catch {
+          // Shut out.
+        }
+      };
+      const writing: Promise<void>[] = [];
+      let last: SoleWriter | null = null;
+      let seen: string[] = [];
+      for (let round = 0; round < 6; round++) {
+        last = await use.topic.openSoleWriter(0);
+        seen = (await readAll(last))[0];
+        const before = acknowledged.length;
+        writing.push(write(last, `w${round}`));
+        while (acknowledged.length < before + 6) await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      running = false;
+      await Promise.all(writing);
+      const [values] = await readAll(last!);
+      assert.deepEqual(values.slice(0, seen.length), seen, 'what was read back stays as it was');
+      assert.equal(new Set(values).size, values.length);
+      for (const value of acknowledged) assert.ok(values.includes(value), value);
+      // From the moment the last one was open, nobody else's comes.
+      assert.ok(values.slice(seen.length).every((value) => value.startsWith('w5-')));
+    });
   });
 }

@@ -14,6 +14,7 @@ import { answerOf, isPassing } from './faults.ts';
 
 const LATEST = -1n;
 const EARLIEST = -2n;
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const CONSUMER = -1;
 const OFFSET_FETCH = 9;
@@ -38,6 +39,11 @@ export class Offsets {
   /** The offset that the next record gets, as far as `read_committed` readers may see. */
   end(topic: string, partition: number, signal?: AbortSignal): Promise<number> {
     return this.#list(topic, partition, LATEST, signal);
+  }
+
+  /** The same for those who may see everything: what transactions under way have written counts. */
+  endOfAll(topic: string, partition: number, signal?: AbortSignal): Promise<number> {
+    return this.#list(topic, partition, LATEST, signal, READ_UNCOMMITTED);
   }
 
   /** The first record that is kept. */
@@ -101,7 +107,13 @@ export class Offsets {
     });
   }
 
-  async #list(topic: string, partition: number, timestamp: bigint, signal?: AbortSignal): Promise<number> {
+  async #list(
+    topic: string,
+    partition: number,
+    timestamp: bigint,
+    signal?: AbortSignal,
+    isolation = READ_COMMITTED,
+  ): Promise<number> {
     const asked = [
       { name: topic, partitions: [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }] },
     ];
@@ -114,7 +126,7 @@ export class Offsets {
           leader,
           api,
           CONSUMER,
-          READ_COMMITTED,
+          isolation,
           asked,
         );
         return Number(answer.topics[0]!.partitions[0]!.offset);

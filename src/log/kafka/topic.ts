@@ -4,6 +4,7 @@ import {
   LogUnavailableError,
   type Membership,
   type NewRecord,
+  type SoleWriter,
   type Topic,
 } from '../log.ts';
 import { committedOnly, decodeBatch, splitBatches } from './batch.ts';
@@ -16,6 +17,7 @@ import type { JoiningMember } from './member.ts';
 import { Offsets } from './offsets.ts';
 import { type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
 import { fetch } from './requests.ts';
+import { openKafkaSoleWriter } from './sole-writer.ts';
 import { followTail, type TailHandler } from './tail.ts';
 
 /** One topic at the brokers. Its number of partitions is looked at every few seconds, since it may grow. */
@@ -97,6 +99,12 @@ export class KafkaTopic implements Topic {
       throw faultOf(error, this.#deps.options);
     }
     return membership;
+  }
+
+  openSoleWriter(partition: number): Promise<SoleWriter> {
+    const { cluster, options } = this.#deps;
+    const { signal } = this.#closing;
+    return openKafkaSoleWriter(this.name, partition, { cluster, options, offsets: this.#offsets, signal });
   }
 
   /** Resolves when the brokers have told which kind of groups they have. */
