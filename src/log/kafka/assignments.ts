@@ -97,7 +97,6 @@ export class Assignments {
         if (Buffer.byteLength(metadata) > METADATA_BYTES_MAX)
           throw new RangeError(`Metadata of a commit takes at most ${METADATA_BYTES_MAX} bytes.`);
         await offsets.commit(group, topic, partition, { offset, metadata }, identity, signal);
-        signal.throwIfAborted();
       },
     };
   }
