@@ -1,5 +1,7 @@
 import type { Assignment, Committed } from '../log.ts';
+import { pause } from './cluster.ts';
 import type { CommitIdentity, Offsets } from './offsets.ts';
+import { HOPELESS_DELAY_MS } from './options.ts';
 import { Reader, type ReaderDependencies } from './reader.ts';
 
 /** The partitions that one member of a group has, each with its handler. */
@@ -55,12 +57,26 @@ export class Assignments {
 
   async #serve(partition: number, signal: AbortSignal): Promise<void> {
     try {
-      const assignment = await this.#open(partition, signal);
-      if (!signal.aborted) await this.#deps.run(assignment);
+      const assignment = await this.#openAtLast(partition, signal);
+      if (assignment && !signal.aborted) await this.#deps.run(assignment);
     } catch (error) {
       // The partition stays with this member, served by nobody, until the members change.
       if (!signal.aborted) this.#deps.onFault(error);
     }
+  }
+
+  /** null when the partition was taken away before the brokers told where the group is in it. */
+  async #openAtLast(partition: number, signal: AbortSignal): Promise<Assignment | null> {
+    while (!signal.aborted) {
+      try {
+        return await this.#open(partition, signal);
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#deps.onFault(error);
+        await pause(signal, HOPELESS_DELAY_MS);
+      }
+    }
+    return null;
   }
 
   async #open(partition: number, signal: AbortSignal): Promise<Assignment> {
@@ -81,7 +97,6 @@ export class Assignments {
         if (Buffer.byteLength(metadata) > METADATA_BYTES_MAX)
           throw new RangeError(`Metadata of a commit takes at most ${METADATA_BYTES_MAX} bytes.`);
         await offsets.commit(group, topic, partition, { offset, metadata }, identity, signal);
-        signal.throwIfAborted();
       },
     };
   }

@@ -36,11 +36,18 @@ export function responseOf<T>(error: unknown): T | null {
 
 /** Whether the same request may be answered otherwise later: brokers that move, are away, or are slow. */
 export function isPassing(error: unknown): boolean {
-  if (misconfiguration(error) !== null) return false;
+  if (misconfiguration(error) !== null && !isBrokenHandshake(error)) return false;
   const protocol = [...walk(error)].filter(({ apiId }) => typeof apiId === 'string');
   if (protocol.length > 0) return protocol.every(({ canRetry }) => canRetry === true);
   return true;
 }
+
+/** No TLS there; or a broker that was killed just then. */
+function isBrokenHandshake(error: unknown): boolean {
+  return [...walk(error)].some(({ message }) => BROKEN_HANDSHAKE.test(String(message)));
+}
+
+const BROKEN_HANDSHAKE = /verify the broker supports TLS/;
 
 type Words = (address: KafkaAddress) => string;
 
@@ -75,7 +82,7 @@ function misconfiguration(error: unknown): Words | null {
     }
     if (code === 'CERT_HAS_EXPIRED') return () => 'shows a certificate that has expired. Renew it there.';
     if (/Broker requires TLS/.test(said)) return () => 'speaks TLS there. Set ANALYTICS_KAFKA_TLS=1.';
-    if (/verify the broker supports TLS|wrong version number/i.test(said)) {
+    if (BROKEN_HANDSHAKE.test(said) || /wrong version number/i.test(said)) {
       return () =>
         'does not speak TLS there. Unset ANALYTICS_KAFKA_TLS, or name the port of its TLS listener.';
     }

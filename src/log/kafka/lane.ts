@@ -91,22 +91,31 @@ export class Lane {
   async #run(): Promise<void> {
     // All that is appended in this turn of the event loop goes along.
     await null;
-    while (this.#queue.length > 0) {
-      const group = this.#takeGroup();
-      try {
-        await this.#write(
-          group.flatMap(({ records }) => records),
-          group,
-        );
-        this.#lastFailure = null;
-        this.#deps.onOutcome(null);
-        for (const entry of group) settle(entry, null);
-      } catch (error) {
-        this.#deps.onOutcome(error instanceof Error ? error.message : String(error));
-        for (const entry of group) settle(entry, error as Error);
-      }
-    }
+    while (this.#queue.length > 0) await this.#deliver(this.#takeGroup());
     this.#running = null;
+  }
+
+  /** Settles each of them. Does not reject. */
+  async #deliver(group: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#write(
+        group.flatMap(({ records }) => records),
+        group,
+      );
+      this.#lastFailure = null;
+      this.#deps.onOutcome(null);
+      for (const entry of group) settle(entry, null);
+    } catch (error) {
+      if (isTooLarge(error) && group.length > 1) {
+        // Nothing of it was written. One that is too large by itself is no reason to refuse its company.
+        const half = Math.ceil(group.length / 2);
+        await this.#deliver(group.slice(0, half));
+        await this.#deliver(group.slice(half));
+        return;
+      }
+      if (error instanceof LogUnavailableError) this.#deps.onOutcome(error.message);
+      for (const entry of group) settle(entry, error as Error);
+    }
   }
 
   #takeGroup(): Waiting[] {
@@ -126,10 +135,8 @@ export class Lane {
     try {
       await this.#writeBatch(records, group);
     } catch (error) {
-      const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(answerOf(error) ?? '');
-      if (!tooLarge) throw error;
+      if (!isTooLarge(error) || group.length > 1) throw error;
       if (records.length === 1) throw this.#tooLarge(records[0]!, error);
-      // The broker takes smaller batches than asked for: nothing of this one was written.
       const half = Math.ceil(records.length / 2);
       await this.#write(records.slice(0, half), group);
       await this.#write(records.slice(half), group);
@@ -163,6 +170,7 @@ export class Lane {
         if (answer === 'DUPLICATE_SEQUENCE_NUMBER') return this.#forgetProducer();
         if (answer !== null && LOST_PRODUCER.has(answer)) this.#forgetProducer();
         else if (!isPassing(error)) {
+          if (isTooLarge(error)) throw error;
           if (unknown && answer === null) this.#forgetProducer();
           throw new LogUnavailableError(this.#explain(error), HOPELESS_DELAY_MS, { cause: error });
         }
@@ -220,6 +228,13 @@ const LOST_PRODUCER: ReadonlySet<string> = new Set([
   'INVALID_PRODUCER_EPOCH',
   'INVALID_PRODUCER_ID_MAPPING',
 ]);
+
+/** Larger than the topic takes in one batch: the broker has written nothing of it. */
+function isTooLarge(error: unknown): boolean {
+  return TOO_LARGE.has(answerOf(error) ?? '');
+}
+
+const TOO_LARGE: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
 function settle(entry: Waiting, error: Error | null): void {
   clearTimeout(entry.timer);

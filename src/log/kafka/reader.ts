@@ -5,6 +5,7 @@ import { type Cluster, pause } from './cluster.ts';
 import type { Connections } from './connections.ts';
 import { isPassing } from './faults.ts';
 import type { Offsets } from './offsets.ts';
+import { HOPELESS_DELAY_MS, RETRY_DELAY_MS } from './options.ts';
 import { type FetchedPartition, fetch } from './requests.ts';
 
 /**
@@ -45,7 +46,6 @@ export class Reader {
   #pending: Promise<void> | null = null;
   /** Counts seeks: an answer that was asked for before one is dropped. */
   #course = 0;
-  #failure: unknown = null;
 
   constructor(
     topic: string,
@@ -137,15 +137,10 @@ export class Reader {
     });
     const came = await Promise.race([pending.then(() => true), timedOut, this.#aborted.then(() => false)]);
     clearTimeout(timer);
-    if (this.#failure !== null) {
-      const failure = this.#failure;
-      this.#failure = null;
-      throw failure;
-    }
     return came;
   }
 
-  /** Ends when there are batches, or with a failure for `read` to throw. */
+  /** Ends when there are batches, however long the brokers are away. */
   async #fetch(maxBytes: number): Promise<void> {
     const course = this.#course;
     const isWanted = (): boolean => course === this.#course && !this.#signal.aborted;
@@ -158,11 +153,7 @@ export class Reader {
         if (!isWanted()) break;
         this.#deps.cluster.forget(this.#topic);
         this.#deps.onFault(error);
-        if (!isPassing(error)) {
-          this.#failure = error;
-          break;
-        }
-        await pause(this.#signal);
+        await pause(this.#signal, isPassing(error) ? RETRY_DELAY_MS : HOPELESS_DELAY_MS);
       }
     }
     if (course === this.#course) this.#pending = null;
