@@ -20,5 +20,10 @@ export function sourceWords(source: DeadLetter['source']): string {
   return `${source.topic ?? 'log'} ${place}`;
 }
 
+/** The service counts steps from 0, people from 1. */
+export function stepsFromOne(text: string): string {
+  return text.replace(/^fix\[(\d+)\]: /, (_, at: string) => `Step ${Number(at) + 1}: `);
+}
+
 export const letters = (count: number): string =>
   count === 1 ? '1 letter' : `${count.toLocaleString('en')} letters`;

@@ -32,7 +32,7 @@ export function DeadLettersPanel() {
         <>
           <span class="muted">{total > 0 ? `${shortNumber(total)} open` : ''}</span>
           <Link path={PATH} query={sharedQuery(query)} class="button button-small">
-            Open <Icon name="arrow" size={14} />
+            See all <Icon name="arrow" size={14} />
           </Link>
         </>
       }

@@ -40,6 +40,7 @@ export function DeadLettersPage() {
     setSteps: (next: FixStep[]) => setSteps((before) => ({ ...before, [of]: next })),
   });
   const isPicked = letter !== null || bulk;
+  const isNever = groups.data !== null && groups.data.data.length === 0 && letter === null;
   return (
     <>
       <PageHead
@@ -60,36 +61,58 @@ export function DeadLettersPage() {
           </>
         }
       />
-      <div class={isPicked ? 'letters letters-picked' : 'letters'}>
-        <Reasons groups={groups} state={state} reason={reason} />
-        <LetterList reason={reason} state={state} app={app} picked={letter} />
-        <div class="letters-desk">
-          {isPicked && (
-            <button
-              type="button"
-              class="button button-small letters-back"
-              onClick={() => location.change({ letter: null, bulk: null })}
-            >
-              <Icon name="back" size={14} /> All letters
-            </button>
-          )}
-          {letter !== null ? (
-            <LetterDesk key={letter} id={letter} groups={groups.data?.data ?? []} stepsOf={stepsOf} />
-          ) : bulk ? (
-            <GroupDesk key={reason} reason={reason} app={app} open={picked?.open ?? 0} {...stepsOf(reason)} />
-          ) : (
-            <Panel title="What to do" class="letters-hint">
-              <Empty>
-                <p class="muted">
-                  Pick a letter to see what was sent and to mend it,
-                  <br />
-                  or a reason to mend all letters of that kind at once.
-                </p>
-              </Empty>
-            </Panel>
-          )}
+      {isNever ? (
+        <Panel title="None" class="letters-never">
+          <Empty>
+            <Icon name="check" size={20} />
+            <p>
+              <b>There are no dead letters</b>
+              <br />
+              <span class="muted">
+                Every event that came in could be read. One that cannot will wait here, with its bytes and the
+                reason.
+              </span>
+            </p>
+          </Empty>
+        </Panel>
+      ) : (
+        <div class={isPicked ? 'letters letters-picked' : 'letters'}>
+          <Reasons groups={groups} state={state} reason={reason} />
+          <LetterList reason={reason} state={state} app={app} picked={letter} />
+          <div class="letters-desk">
+            {isPicked && (
+              <button
+                type="button"
+                class="button button-small letters-back"
+                onClick={() => location.change({ letter: null, bulk: null })}
+              >
+                <Icon name="back" size={14} /> All letters
+              </button>
+            )}
+            {letter !== null ? (
+              <LetterDesk key={letter} id={letter} groups={groups.data?.data ?? []} stepsOf={stepsOf} />
+            ) : bulk ? (
+              <GroupDesk
+                key={reason}
+                reason={reason}
+                app={app}
+                open={picked?.open ?? 0}
+                {...stepsOf(reason)}
+              />
+            ) : (
+              <Panel title="What to do" class="letters-hint">
+                <Empty>
+                  <p class="muted">
+                    Pick a letter to see what was sent and to mend it,
+                    <br />
+                    or a reason to mend all letters of that kind at once.
+                  </p>
+                </Empty>
+              </Panel>
+            )}
+          </div>
         </div>
-      </div>
+      )}
     </>
   );
 }

@@ -37,7 +37,7 @@ export function Actions({ action, count, whyNot, canDiscard, onReplay, note }: P
           {running?.verb === 'discarded' ? 'Discarding …' : 'Discard'}
         </button>
       )}
-      <Said action={action} />
+      <ActionSaid action={action} />
       {asking === 'replay' && (
         <Confirm
           title={`Replay ${what}?`}
@@ -60,7 +60,7 @@ export function Actions({ action, count, whyNot, canDiscard, onReplay, note }: P
   );
 }
 
-function Said({ action }: { action: Action }) {
+export function ActionSaid({ action }: { action: Action }) {
   const { outcome, error } = action;
   return (
     <p class="desk-said" aria-live="polite">

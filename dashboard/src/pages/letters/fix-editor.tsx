@@ -116,6 +116,7 @@ function Step({ number, step, onChange, onRemove }: StepProps) {
         value={field}
         onInput={(event) => onChange({ ...step, field: event.currentTarget.value })}
       />
+      {isWhole && <span class="muted small">the whole event</span>}
       <StepValue number={number} step={step} onChange={onChange} isWhole={isWhole} />
       <button type="button" class="icon-button" aria-label={`Remove step ${number}`} onClick={onRemove}>
         <Icon name="close" size={14} />

@@ -1,6 +1,6 @@
 import { useContext } from 'preact/hooks';
 import type { FixStep, LetterResult } from '../../data/types.ts';
-import { letters, reasonWords } from '../../format/letter.ts';
+import { letters, reasonWords, stepsFromOne } from '../../format/letter.ts';
 import { fullNumber, shortNumber } from '../../format/number.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
@@ -21,11 +21,11 @@ interface Props {
 /** All open letters with one reason, mended by the same steps. */
 export function GroupDesk({ reason, app, open, steps, setSteps }: Props) {
   const target = { reason, app };
-  const trial = useTrial(target, steps, open > 0);
   const action = useAction(target);
+  const trial = useTrial(target, steps, { isWanted: open > 0, turn: action.turn });
   const results = trial.done?.results ?? [];
   const good = results.filter((result) => result.status === 'accepted').length;
-  const shown = action.outcome?.rejected ?? results.filter((result) => result.status === 'rejected');
+  const rejected = results.filter((result) => result.status === 'rejected');
   return (
     <Panel
       title={`All open: ${reasonWords(reason)}`}
@@ -50,7 +50,7 @@ export function GroupDesk({ reason, app, open, steps, setSteps }: Props) {
               </section>
             )}
             {open > 0 && <GroupVerdict trial={trial} good={good} />}
-            <Rejected results={shown} />
+            {open > 0 && <Rejected results={rejected} />}
             <footer class="desk-foot">
               <Actions
                 action={action}
@@ -78,12 +78,12 @@ function GroupVerdict({ trial, good }: { trial: Trial; good: number }) {
     <p class={stale ? 'verdict fresh dimmed' : 'verdict fresh'} aria-live="polite">
       {error !== null ? (
         <span class="verdict-bad">
-          <Icon name="alert" size={14} /> {error.message}
+          <Icon name="alert" size={14} /> {stepsFromOne(error.message)}
         </span>
       ) : done === null ? (
         <span class="muted">Trying …</span>
       ) : (
-        <span class={good === tried ? 'verdict-good' : 'verdict-bad'}>
+        <span class={good === tried ? 'verdict-good' : good > 0 ? 'verdict-part' : 'verdict-bad'}>
           <Icon name={good === tried ? 'check' : 'alert'} size={14} />{' '}
           {good === tried
             ? `All of ${which} would be taken.`
@@ -112,7 +112,7 @@ function Rejected({ results }: { results: readonly LetterResult[] }) {
               title="Look at this letter"
               onClick={() => location.change({ letter: result.id, bulk: null })}
             >
-              <code>{result.id.slice(0, 8)}</code> <span>{result.reason}</span>
+              <code>{result.id.slice(0, 8)}</code> <span>{stepsFromOne(result.reason ?? '')}</span>
             </button>
           </li>
         ))}

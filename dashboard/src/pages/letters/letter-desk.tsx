@@ -8,16 +8,17 @@ import type {
 } from '../../data/types.ts';
 import { useQuery } from '../../data/use-query.ts';
 import { prettyJson } from '../../format/json.ts';
-import { reasonWords, sourceWords } from '../../format/letter.ts';
+import { reasonWords, sourceWords, stepsFromOne } from '../../format/letter.ts';
 import { shortNumber } from '../../format/number.ts';
 import { exactTime } from '../../format/time.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Panel, SkeletonRows, States } from '../../ui/panel.tsx';
 import { Scroller } from '../../ui/scroller.tsx';
-import { Actions } from './actions.tsx';
+import { ActionSaid, Actions } from './actions.tsx';
 import { Comparison } from './comparison.tsx';
 import { FixEditor } from './fix-editor.tsx';
+import { findFault } from './suggestions.ts';
 import { type Trial, useAction, useTrial } from './use-replay.ts';
 
 interface Steps {
@@ -39,7 +40,7 @@ export function LetterDesk({ id, groups, stepsOf }: Props) {
     <Panel
       title={letter === null ? 'Letter' : reasonWords(letter.reason)}
       class="desk"
-      tools={letter !== null && <span class={`tag tag-${letter.state}`}>{letter.state}</span>}
+      tools={letter !== null && <span class={`tag desk-state tag-${letter.state}`}>{letter.state}</span>}
     >
       <States query={query} skeleton={<SkeletonRows count={10} />}>
         {letter !== null && <Content letter={letter} groups={groups} {...stepsOf(letter.reason)} />}
@@ -56,8 +57,9 @@ interface ContentProps extends Steps {
 function Content({ letter, groups, steps, setSteps }: ContentProps) {
   const target = { ids: [letter.id] };
   const canReplay = letter.state !== 'replayed';
-  const trial = useTrial(target, steps, canReplay);
+  const fault = findFault(steps);
   const action = useAction(target);
+  const trial = useTrial(target, steps, { isWanted: canReplay && fault === null, turn: action.turn });
   const result = trial.done?.results[0] ?? null;
   return (
     <div class="desk-content">
@@ -74,7 +76,7 @@ function Content({ letter, groups, steps, setSteps }: ContentProps) {
           <FixEditor reason={letter.reason} steps={steps} onChange={setSteps} payload={letter.payload} />
         </section>
       )}
-      {canReplay && <Verdict trial={trial} result={result} />}
+      {canReplay && <Verdict trial={trial} result={result} fault={fault} first={letter.detail} />}
       <Comparison
         before={letter.payload}
         after={canReplay ? (result?.payload ?? null) : null}
@@ -82,16 +84,20 @@ function Content({ letter, groups, steps, setSteps }: ContentProps) {
       />
       {result?.event != null && <AsStored event={result.event} />}
       <History changes={letter.history} />
-      {canReplay && (
+      {(canReplay || action.outcome !== null) && (
         <footer class="desk-foot">
-          <Actions
-            action={action}
-            count={1}
-            whyNot={whyNot(trial, result)}
-            canDiscard={letter.state === 'open'}
-            onReplay={() => void action.replay(steps)}
-            note="The event is sent as shown."
-          />
+          {canReplay ? (
+            <Actions
+              action={action}
+              count={1}
+              whyNot={fault ?? whyNot(trial, result)}
+              canDiscard={letter.state === 'open'}
+              onReplay={() => void action.replay(steps)}
+              note="The event is sent as shown."
+            />
+          ) : (
+            <ActionSaid action={action} />
+          )}
           <Others letter={letter} groups={groups} />
         </footer>
       )}
@@ -124,12 +130,30 @@ function Facts({ letter }: { letter: InspectedLetter }) {
   );
 }
 
-function Verdict({ trial, result }: { trial: Trial; result: LetterResult | null }) {
+function Verdict({
+  trial,
+  result,
+  fault,
+  first,
+}: {
+  trial: Trial;
+  result: LetterResult | null;
+  fault: string | null;
+  /** Why it was not taken when it came. */
+  first: string | null;
+}) {
+  if (fault !== null) {
+    return (
+      <p class="verdict verdict-bad" aria-live="polite">
+        <Icon name="alert" size={14} /> {fault}
+      </p>
+    );
+  }
   return (
     <p class={trial.stale ? 'verdict fresh dimmed' : 'verdict fresh'} aria-live="polite">
       {trial.error !== null ? (
         <span class="verdict-bad">
-          <Icon name="alert" size={14} /> {trial.error.message}
+          <Icon name="alert" size={14} /> {stepsFromOne(trial.error.message)}
         </span>
       ) : result === null ? (
         <span class="muted">Trying …</span>
@@ -142,7 +166,10 @@ function Verdict({ trial, result }: { trial: Trial; result: LetterResult | null 
         </span>
       ) : (
         <span class="verdict-bad">
-          <Icon name="alert" size={14} /> It would be rejected: {result.reason}
+          <Icon name="alert" size={14} />{' '}
+          {result.reason === first
+            ? 'It would be rejected again, for the same reason.'
+            : stepsFromOne(result.reason ?? 'It would be rejected.')}
         </span>
       )}
     </p>

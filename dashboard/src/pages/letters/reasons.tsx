@@ -73,6 +73,7 @@ function Reason({ group, count, share, isPicked }: RowProps) {
   const { location } = useContext(ServicesContext);
   const { reason, open, first_seen, last_seen } = group;
   const ago = (time: string): string => age(Date.now() - Date.parse(time));
+  const isOnce = ago(first_seen) === ago(last_seen);
   return (
     <li class={isPicked ? 'reason reason-picked' : 'reason'} style={{ '--share': `${share * 100}%` }}>
       <button
@@ -87,12 +88,11 @@ function Reason({ group, count, share, isPicked }: RowProps) {
         <span class="cut">{reasonWords(reason)}</span>
         <b title={`${fullNumber(count)} letters`}>{shortNumber(count)}</b>
         <span class="muted small reason-seen">
-          <span title={exactTime(first_seen)}>first {ago(first_seen)}</span>
-          {' · '}
-          <span title={exactTime(last_seen)}>last {ago(last_seen)}</span>
+          {!isOnce && <span title={exactTime(first_seen)}>first {ago(first_seen)} · </span>}
+          <span title={exactTime(last_seen)}>{isOnce ? ago(last_seen) : `last ${ago(last_seen)}`}</span>
         </span>
       </button>
-      {isPicked && open > 0 && (
+      {isPicked && open > 1 && (
         <button
           type="button"
           class="button button-small"

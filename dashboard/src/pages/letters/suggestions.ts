@@ -69,6 +69,21 @@ export function readValue(text: string): unknown {
   }
 }
 
+/** Why the steps cannot even be tried; null when they can. */
+export function findFault(steps: readonly FixStep[]): string | null {
+  for (const [at, { op, field, value }] of steps.entries()) {
+    if (op !== 'set' || field !== '.') continue;
+    try {
+      const event = JSON.parse(String(value)) as unknown;
+      if (typeof event !== 'object' || event === null || Array.isArray(event))
+        return `Step ${at + 1}: an event is a JSON object, {…}.`;
+    } catch (cause) {
+      return `Step ${at + 1}: not JSON yet. ${cause instanceof Error ? cause.message : ''}`;
+    }
+  }
+  return null;
+}
+
 /** The steps that are far enough to be tried, as the service takes them. */
 export function readySteps(steps: readonly FixStep[]): FixStep[] {
   return steps.flatMap((step) => {

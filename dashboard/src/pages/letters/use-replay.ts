@@ -25,8 +25,12 @@ export interface Trial {
   stale: boolean;
 }
 
-/** What would become of the letters, asked afresh whenever the steps rest for a moment. */
-export function useTrial(target: Target, steps: readonly FixStep[], isWanted: boolean): Trial {
+/** What would become of the letters, asked afresh whenever the steps rest for a moment, and at each new `turn`. */
+export function useTrial(
+  target: Target,
+  steps: readonly FixStep[],
+  { isWanted, turn }: { isWanted: boolean; turn: number },
+): Trial {
   const { api } = useContext(ServicesContext);
   const body = JSON.stringify({
     ...selection(target),
@@ -34,8 +38,9 @@ export function useTrial(target: Target, steps: readonly FixStep[], isWanted: bo
     dry_run: true,
     limit: TRIED_MAX,
   });
-  const [trial, setTrial] = useState<{ body: string; done: LettersDone | null; error: ApiError | null }>({
-    body: '',
+  const asked = `${turn} ${body}`;
+  const [trial, setTrial] = useState<{ asked: string; done: LettersDone | null; error: ApiError | null }>({
+    asked: '',
     done: null,
     error: null,
   });
@@ -44,7 +49,7 @@ export function useTrial(target: Target, steps: readonly FixStep[], isWanted: bo
     const controller = new AbortController();
     const { signal } = controller;
     const keep = (next: { done: LettersDone | null; error: ApiError | null }): void => {
-      if (!signal.aborted) setTrial({ body, ...next });
+      if (!signal.aborted) setTrial({ asked, ...next });
     };
     const timer = setTimeout(
       () => {
@@ -57,14 +62,14 @@ export function useTrial(target: Target, steps: readonly FixStep[], isWanted: bo
             }),
         );
       },
-      trial.body === '' ? 0 : TYPING_MS,
+      trial.asked === '' ? 0 : TYPING_MS,
     );
     return () => {
       clearTimeout(timer);
       controller.abort();
     };
-  }, [body, isWanted, api]);
-  return { done: trial.done, error: trial.error, stale: trial.body !== body };
+  }, [asked, isWanted, api]);
+  return { done: trial.done, error: trial.error, stale: trial.asked !== asked };
 }
 
 export interface Action {
@@ -72,6 +77,8 @@ export interface Action {
   running: { verb: string; matched: number } | null;
   outcome: Outcome | null;
   error: ApiError | null;
+  /** Counts what was done: what was tried before has to be tried again. */
+  turn: number;
   replay(steps: readonly FixStep[]): Promise<void>;
   discard(): Promise<void>;
 }
@@ -91,6 +98,7 @@ export function useAction(target: Target): Action {
   const [running, setRunning] = useState<Action['running']>(null);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
+  const [turn, setTurn] = useState(0);
 
   async function act(path: string, verb: Outcome['verb'], more: Record<string, unknown>): Promise<void> {
     if (running !== null) return;
@@ -120,6 +128,7 @@ export function useAction(target: Target): Action {
       setError(cause instanceof ApiError ? cause : new ApiError(String(cause), -1, 'odd'));
     } finally {
       setRunning(null);
+      setTurn((n) => n + 1);
       refresh.set(refresh.get() + 1);
     }
   }
@@ -128,6 +137,7 @@ export function useAction(target: Target): Action {
     running,
     outcome,
     error,
+    turn,
     replay: (steps) => act(REPLAY, 'replayed', { fix: readySteps(steps) }),
     discard: () => act(DISCARD, 'discarded', {}),
   };
