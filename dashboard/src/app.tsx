@@ -1,4 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
+import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
@@ -24,6 +25,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'overview') return <OverviewPage />;
   if (match.route.id === 'videos') return <VideosPage />;
   if (match.route.id === 'events') return <EventsPage />;
+  if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }
 
@@ -73,7 +75,10 @@ export function App() {
         Skip to content
       </a>
       <TopBar hasRange={match?.route.hasRange ?? false} onSearch={() => setDialog('search')} />
-      <Rail current={match?.route.id ?? null} onShortcuts={() => setDialog('shortcuts')} />
+      <Rail
+        current={match?.route.under ?? match?.route.id ?? null}
+        onShortcuts={() => setDialog('shortcuts')}
+      />
       <main id="content" tabIndex={-1} class="content">
         {match === null ? (
           <NotFound />

@@ -77,14 +77,15 @@ function pipelineAnswer(isEmpty: boolean, isMuch: boolean): unknown {
 
 const REASONS: readonly [string, number, string][] = [
   ['invalid_timestamp', 21, 'timestamp: "yesterday" is no time'],
-  ['missing_name', 14, 'event_name is required'],
+  ['missing_event_name', 14, 'event_name is required'],
   ['timestamp_too_old', 9, 'timestamp is 214 days old; the limit is 90 days'],
   ['id_collision', 4, 'another event has this event_id'],
   ['properties_too_large', 1, 'properties are 48 kB; the limit is 32 kB'],
 ];
 
 function deadLetters(query: URLSearchParams): unknown {
-  const reason = query.get('reason') ?? 'missing_name';
+  const reason = query.get('reason') ?? 'missing_event_name';
+  if ((query.get('state') ?? 'open') !== 'open') return { data: [], next_cursor: null };
   const found = REASONS.find(([name]) => name === reason);
   const data = Array.from({ length: Math.min(found?.[1] ?? 0, 20) }, (_, index) => ({
     id: `${reason}-${index}`,
@@ -98,6 +99,7 @@ function deadLetters(query: URLSearchParams): unknown {
     app_id: 'web',
     event_id: null,
     payload: '{"user_id":"user-7","timestamp":"yesterday","properties":{"path":"/browse"}}',
+    truncated: false,
     state: 'open',
   }));
   return { data, next_cursor: (found?.[1] ?? 0) > 20 ? 'more' : null };
@@ -110,13 +112,16 @@ export function pipelineAnswers(scenario: string, query: URLSearchParams): Recor
   return {
     '/v1/ledger': () => ledgerAnswer(isEmpty, query),
     '/v1/pipeline': () => pipelineAnswer(isEmpty, isMuch),
-    '/v1/dead-letters': () => deadLetters(query),
+    '/v1/dead-letters': () => (isEmpty ? { data: [], next_cursor: null } : deadLetters(query)),
     '/v1/dead-letters/groups': () => ({
       data: isEmpty
         ? []
         : REASONS.map(([reason, count]) => ({
             reason,
             count,
+            open: count,
+            replayed: 0,
+            discarded: 0,
             first_seen: new Date(Date.now() - 86_400_000).toISOString(),
             last_seen: new Date(Date.now() - count * 60_000).toISOString(),
           })),

@@ -58,6 +58,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/videos', heading: 'Videos' },
   { path: '/event-log', heading: 'Events' },
   { path: '/pipeline', heading: 'Pipeline' },
+  { path: '/dead-letters', heading: 'Dead letters' },
 ];
 
 /** How far the page is wider than its window, in CSS pixels. */

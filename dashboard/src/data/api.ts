@@ -1,4 +1,4 @@
-/** Reads the service's JSON. In: a path with its parameters. Out: the answer, or an ApiError that says what to do. */
+/** Reads the service's JSON, and sends it some. In: a path with its parameters. Out: the answer, or an ApiError that says what to do. */
 
 export type Param = string | number | null | undefined | readonly string[];
 
@@ -31,6 +31,8 @@ export class ApiError extends Error {
 export interface Api {
   /** Path and query of a request, in one spelling, so that equal questions have equal keys. */
   read<T>(key: string, signal?: AbortSignal): Promise<T>;
+  /** Posts JSON. What was read before may have changed by it, so it is forgotten, unless it is said to be `harmless`. */
+  send<T>(path: string, body: unknown, options?: { harmless?: boolean; signal?: AbortSignal }): Promise<T>;
   cached<T>(key: string): T | undefined;
   readonly credential: string | null;
   setCredential(value: string | null): void;
@@ -72,11 +74,13 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
   const cache = new Map<string, unknown>();
   let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
 
-  async function ask(key: string, signal?: AbortSignal): Promise<Response> {
+  async function ask(key: string, signal?: AbortSignal, body?: unknown): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (credential !== null) headers.authorization = `Bearer ${credential}`;
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
     try {
-      return await fetcher(key, { headers, ...(signal === undefined ? {} : { signal }) });
+      return await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw new ApiError('The service did not answer.', 0, 'unreachable');
@@ -100,6 +104,16 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
         }
       }
       return answer;
+    },
+    async send<T>(
+      path: string,
+      body: unknown,
+      { harmless = false, signal }: { harmless?: boolean; signal?: AbortSignal } = {},
+    ) {
+      const response = await ask(path, signal, body);
+      if (!harmless) cache.clear();
+      if (!response.ok) throw await readProblem(response);
+      return (await response.json()) as T;
     },
     cached: <T>(key: string) => cache.get(key) as T | undefined,
     get credential() {

@@ -128,9 +128,14 @@ export interface Ledger {
 export interface DeadLetterGroup {
   reason: string;
   count: number;
+  open: number;
+  replayed: number;
+  discarded: number;
   first_seen: string;
   last_seen: string;
 }
+
+export type LetterState = 'open' | 'replayed' | 'discarded';
 
 export interface DeadLetter {
   id: string;
@@ -140,7 +145,50 @@ export interface DeadLetter {
   received_at: string;
   app_id: string | null;
   event_id: string | null;
-  payload: unknown;
+  payload: string;
+  truncated: boolean;
+  state: LetterState;
+}
+
+export interface LetterChange {
+  state: LetterState;
+  at: string;
+  by: string | null;
+  event_id: string | null;
+  fix: FixStep[];
+}
+
+export interface InspectedLetter extends DeadLetter {
+  /** The oldest first. */
+  history: LetterChange[];
+}
+
+export type FixOp = 'set' | 'rename' | 'remove' | 'cast';
+
+export interface FixStep {
+  op: FixOp;
+  field: string;
+  value?: unknown;
+}
+
+export interface LetterResult {
+  id: string;
+  status?: 'accepted' | 'rejected';
+  code: string | null;
+  reason: string | null;
+  event_id?: string | null;
+  duplicate?: boolean;
+  payload?: string | null;
+  event?: string | null;
+}
+
+export interface LettersDone {
+  matched: number;
+  accepted?: number;
+  discarded?: number;
+  rejected: number;
+  results: LetterResult[];
+  next_cursor: string | null;
 }
 
 export interface PipelineStep {

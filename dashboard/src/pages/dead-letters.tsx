@@ -1,125 +1,136 @@
-import { useContext } from 'preact/hooks';
+import { useContext, useState } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
-import type { DeadLetter, DeadLetterGroup, Page } from '../data/types.ts';
+import type { DeadLetterGroup, FixStep, LetterState } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
-import { fullNumber, shortNumber } from '../format/number.ts';
-import { age, eventTime, exactTime } from '../format/time.ts';
+import { PageHead } from '../shell/page-head.tsx';
+import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
-import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
-import { RankedList } from '../ui/ranked-list.tsx';
-import { Scroller } from '../ui/scroller.tsx';
+import { Icon } from '../ui/icon.tsx';
+import { Link } from '../ui/link.tsx';
+import { Empty, Panel } from '../ui/panel.tsx';
+import { GroupDesk } from './letters/group-desk.tsx';
+import { LetterDesk } from './letters/letter-desk.tsx';
+import { LetterList } from './letters/letter-list.tsx';
+import { Reasons } from './letters/reasons.tsx';
 
-const SHOWN_MAX = 20;
+const STATES: readonly [LetterState | 'all', string][] = [
+  ['open', 'Open'],
+  ['replayed', 'Replayed'],
+  ['discarded', 'Discarded'],
+  ['all', 'All'],
+];
 
-/** Reasons are a closed list of codes; in the page they are words. */
-function reasonWords(reason: string): string {
-  const words = reason.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** What could not be stored, by reason; a reason opens to its letters. */
-export function DeadLetters() {
+/** Events that could not be stored: by reason, one by one, mended, sent again or put aside. */
+export function DeadLettersPage() {
   const { location } = useContext(ServicesContext);
-  const { app, query: place } = usePage();
-  const picked = place.get('reason');
+  const { app, query } = usePage();
+  const reason = query.get('reason');
+  const letter = query.get('letter');
+  const bulk = query.get('bulk') === '1' && reason !== null;
+  const state = STATES.find(([id]) => id === query.get('state'))?.[0] ?? 'open';
+  // Steps belong to a reason: whoever mends one letter wants the same for the next.
+  const [steps, setSteps] = useState<Record<string, FixStep[]>>({});
   const groups = useQuery<{ data: DeadLetterGroup[] }>(
     requestKey('/v1/dead-letters/groups', { app_id: app }),
   );
-  const rows = [...(groups.data?.data ?? [])].sort((a, b) => b.count - a.count);
-  const total = rows.reduce((sum, row) => sum + row.count, 0);
+  const picked = groups.data?.data.find((group) => group.reason === reason);
+  const stepsOf = (of: string) => ({
+    steps: steps[of] ?? [],
+    setSteps: (next: FixStep[]) => setSteps((before) => ({ ...before, [of]: next })),
+  });
+  const isPicked = letter !== null || bulk;
+  const isNever = groups.data !== null && groups.data.data.length === 0 && letter === null;
   return (
-    <Panel
-      title="Dead letters"
-      class="panel-list"
-      tools={<span class="muted">{total > 0 ? `${shortNumber(total)} kept` : ''}</span>}
-    >
-      <States
-        query={groups}
-        skeleton={<SkeletonRows count={5} />}
-        isEmpty={rows.length === 0}
-        empty={
+    <>
+      <PageHead
+        title="Dead letters"
+        hasFilters={false}
+        caption="Events that could not be stored, with the bytes that were sent"
+        tools={
+          <>
+            <StateSwitch
+              state={state}
+              onPick={(next) =>
+                location.change({ state: next === 'open' ? null : next, letter: null, bulk: null }, 'replace')
+              }
+            />
+            <Link path="/pipeline" query={sharedQuery(query)} class="button button-small">
+              <Icon name="pipeline" size={14} /> Pipeline
+            </Link>
+          </>
+        }
+      />
+      {isNever ? (
+        <Panel title="None" class="letters-never">
           <Empty>
+            <Icon name="check" size={20} />
             <p>
-              <b>None</b>
+              <b>There are no dead letters</b>
               <br />
-              <span class="muted">Every event that came in could be read.</span>
+              <span class="muted">
+                Every event that came in could be read. One that cannot will wait here, with its bytes and the
+                reason.
+              </span>
             </p>
           </Empty>
-        }
-      >
-        <RankedList
-          label="Dead letters by reason"
-          rows={rows.map((row) => ({
-            id: row.reason,
-            label: reasonWords(row.reason),
-            hint: `last ${age(Date.now() - Date.parse(row.last_seen))}`,
-            value: row.count,
-          }))}
-          total={total}
-          short={shortNumber}
-          full={(value) => `${fullNumber(value)} events`}
-          color="--series-red"
-          picked={picked ?? undefined}
-          onPick={(row) => location.change({ reason: row.id === picked ? null : row.id }, 'replace')}
-        />
-        {picked !== null && <Letters reason={picked} app={app} />}
-      </States>
-    </Panel>
+        </Panel>
+      ) : (
+        <div class={isPicked ? 'letters letters-picked' : 'letters'}>
+          <Reasons groups={groups} state={state} reason={reason} />
+          <LetterList reason={reason} state={state} app={app} picked={letter} />
+          <div class="letters-desk">
+            {isPicked && (
+              <button
+                type="button"
+                class="button button-small letters-back"
+                onClick={() => location.change({ letter: null, bulk: null })}
+              >
+                <Icon name="back" size={14} /> All letters
+              </button>
+            )}
+            {letter !== null ? (
+              <LetterDesk key={letter} id={letter} groups={groups.data?.data ?? []} stepsOf={stepsOf} />
+            ) : bulk ? (
+              <GroupDesk
+                key={reason}
+                reason={reason}
+                app={app}
+                open={picked?.open ?? 0}
+                {...stepsOf(reason)}
+              />
+            ) : (
+              <Panel title="What to do" class="letters-hint">
+                <Empty>
+                  <p class="muted">
+                    Pick a letter to see what was sent and to mend it,
+                    <br />
+                    or a reason to mend all letters of that kind at once.
+                  </p>
+                </Empty>
+              </Panel>
+            )}
+          </div>
+        </div>
+      )}
+    </>
   );
 }
 
-function sourceWords(source: DeadLetter['source']): string {
-  if (source === null) return 'unknown source';
-  if (source.path !== undefined) return source.path;
-  const place = [source.partition, source.offset, source.index]
-    .filter((part) => part !== undefined)
-    .join('/');
-  return `${source.topic ?? 'log'} ${place}`;
-}
-
-function payloadText(payload: unknown): string {
-  if (typeof payload !== 'string') return JSON.stringify(payload, null, 2);
-  try {
-    return JSON.stringify(JSON.parse(payload), null, 2);
-  } catch {
-    return payload;
-  }
-}
-
-function Letters({ reason, app }: { reason: string; app: string | null }) {
-  const query = useQuery<Page<DeadLetter>>(
-    requestKey('/v1/dead-letters', { reason, limit: SHOWN_MAX, app_id: app }),
-    reason,
-  );
-  const letters = query.data?.data ?? [];
+function StateSwitch({
+  state,
+  onPick,
+}: {
+  state: LetterState | 'all';
+  onPick: (state: LetterState | 'all') => void;
+}) {
   return (
-    <div class="letters">
-      <h3>{reasonWords(reason)}: the latest</h3>
-      <States
-        query={query}
-        skeleton={<SkeletonRows count={3} />}
-        isEmpty={letters.length === 0}
-        empty={<Empty>None are kept any more.</Empty>}
-      >
-        {letters.map((letter) => (
-          <details key={letter.id} class="letter">
-            <summary>
-              <time dateTime={letter.received_at} title={exactTime(letter.received_at)}>
-                {eventTime(letter.received_at, new Date())}
-              </time>
-              <span>{letter.detail ?? reasonWords(letter.reason)}</span>
-              <span class="muted small">{sourceWords(letter.source)}</span>
-            </summary>
-            <Scroller label="What was sent" class="payload">
-              <pre>{payloadText(letter.payload)}</pre>
-            </Scroller>
-          </details>
-        ))}
-        {query.data?.next_cursor != null && (
-          <p class="panel-note">The latest {SHOWN_MAX}; the API lists the rest at /v1/dead-letters.</p>
-        )}
-      </States>
-    </div>
+    <fieldset class="segments" aria-label="State of the letters">
+      {STATES.map(([id, label]) => (
+        <button key={id} type="button" class="segment" aria-pressed={id === state} onClick={() => onPick(id)}>
+          {label}
+        </button>
+      ))}
+    </fieldset>
   );
 }

@@ -12,7 +12,7 @@ import { useStore } from '../state/store.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { Scroller } from '../ui/scroller.tsx';
-import { DeadLetters } from './dead-letters.tsx';
+import { DeadLettersPanel } from './dead-letters-panel.tsx';
 import { LedgerPanel } from './ledger.tsx';
 import { Road } from './road.tsx';
 
@@ -46,7 +46,7 @@ export function PipelinePage() {
       </Panel>
       <LedgerPanel />
       <div class="pipeline-grid">
-        <DeadLetters />
+        <DeadLettersPanel />
         <Panel title="Steps" class="panel-list">
           <States
             query={pipeline}

@@ -11,6 +11,8 @@ export interface Route {
   /** False where the range of the top bar means nothing. */
   hasRange: boolean;
   needsEvents: boolean;
+  /** The page whose place in the rail it shares; absent: it has one of its own. */
+  under?: string;
 }
 
 export const ROUTES: readonly Route[] = [
@@ -52,7 +54,19 @@ export const ROUTES: readonly Route[] = [
     hasRange: false,
     needsEvents: false,
   },
+  {
+    id: 'dead-letters',
+    label: 'Dead letters',
+    path: '/dead-letters',
+    icon: 'alert',
+    key: 'd',
+    hasRange: false,
+    needsEvents: false,
+    under: 'pipeline',
+  },
 ];
+
+export const RAIL_ROUTES: readonly Route[] = ROUTES.filter((route) => route.under === undefined);
 
 export interface Match {
   route: Route;

@@ -1,4 +1,4 @@
-import { ROUTES } from '../pages/routes.ts';
+import { RAIL_ROUTES } from '../pages/routes.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { Icon } from '../ui/icon.tsx';
@@ -12,7 +12,7 @@ export function Rail({ current, onShortcuts }: { current: string | null; onShort
   return (
     <nav class="rail" aria-label="Pages">
       <ul>
-        {ROUTES.map((route, index) => (
+        {RAIL_ROUTES.map((route, index) => (
           <li key={route.id} class={index < PHONE_ENTRIES ? '' : 'rail-wide-only'}>
             <Link
               path={route.path}
