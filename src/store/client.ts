@@ -37,10 +37,7 @@ export interface StoreClientOptions {
   /** What unqualified table names belong to. */
   readonly database: string;
   readonly log: StoreLog;
-  /**
-   * True for a user who may only read, with limits that it may not change: then no limit is sent, and the server itself
-   * ends a query whose connection closes. Default false.
-   */
+  /** For a user whose limits are fixed: none is sent, and the server ends a query whose connection closes. Default false. */
   readonly readOnly?: boolean;
   /** Default 30,000. */
   readonly timeoutMs?: number;

@@ -24,6 +24,7 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   ledger_blocks: { age: 'toDateTime(version)', days: 'eventsDays' },
   split_views: { age: 'bucket', days: 'sessionsDays' },
   shard_layouts: { age: 'toDateTime(at)', days: 'eventsDays' },
+  derived_events: { age: 'toDateTime(version)', days: 'sessionsDays' },
   dead_letters: { age: 'toDateTime(received_at)', days: 'eventsDays' },
   dead_letter_states: { age: 'toDateTime(received_at)', days: 'eventsDays' },
 };

@@ -81,6 +81,9 @@ test('a letter of a foreign hand: what it does not say, or says wrongly, is told
     app: '',
     eventId: '',
     payload: 'not json',
+    userAgent: '',
+    country: '',
+    sentAt: -1,
     truncated: false,
     receivedAt: NOON,
   });

@@ -13,10 +13,12 @@ test('tables follow the settings, and only those that have to change are changed
   const changed = await applyRetention(client, { eventsDays: 120, sessionsDays: 365 });
   assert.deepEqual(changed.sort(), [
     'actor_buckets',
+    'dead_letter_states',
     'dead_letters',
     'event_counts_5m',
     'events',
     'ledger_blocks',
+    'shard_layouts',
     'view_buckets',
   ]);
   const [row] = await client.select<{ engine_full: string }>(
