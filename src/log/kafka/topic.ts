@@ -26,7 +26,7 @@ const LOOK_EVERY_MS = 5_000;
 /** So many connections carry the records of all partitions; a broker answers one after the other on each. */
 const SENDING_CONNECTIONS = 4;
 /** A caller who joins while no broker answers goes on after this long; the member keeps trying. */
-const JOIN_WAIT_MS = 10_000;
+const JOIN_WAIT_MS = 3_000;
 const RETRY_AFTER_MS = 1_000;
 
 export interface TopicDependencies {
