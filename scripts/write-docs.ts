@@ -79,6 +79,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
     catalog: {} as never,
     access: { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) },
     gapLimitMs: 1,
+    answers: { give: (_question: unknown, make: () => Promise<Uint8Array>) => make(), changed() {} },
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
     now: () => 0,

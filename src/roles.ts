@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { createRateLimiter } from './access/rate-limit.ts';
+import { type Cache, openCache } from './cache/cache.ts';
 import { openCatalog } from './catalog/catalog.ts';
+import type { PostgresOptions } from './catalog/postgres.ts';
 import type { Config } from './config.ts';
 import { serveDashboard } from './dashboard.ts';
 import type { Foundation, House } from './house.ts';
@@ -10,10 +12,12 @@ import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
+import { createAnswers } from './query/answers.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
 import type { Role } from './settings/process.ts';
+import { forOperator } from './start-error.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
@@ -149,14 +153,26 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
 }
 
 async function openQuery(house: House): Promise<void> {
-  const { config, health, http, store, access, now, closers } = house;
+  const { config, health, http, store, access, metrics, now, closers } = house;
   const gate = health.role('query');
-  const catalog = await openCatalog({ dir: join(house.dataDir, 'catalog'), now });
+  const catalog = await forOperator(
+    openCatalog({ dir: join(house.dataDir, 'catalog'), postgres: postgresOptions(config), now }),
+  );
   closers.add('catalogue', () => catalog.close());
+  watchPart(house, 'catalogue', catalog);
+  const cache = openAnswerCache(house);
   await http.app.register(queryRoutes, {
     store: store.client,
     catalog,
     access,
+    answers: createAnswers({
+      cache,
+      freshMs: config.answerFreshMs,
+      settledMs: config.answerSettledSeconds * 1000,
+      atOnceMax: config.questionsAtOnceMax,
+      version: () => metrics.eventsInserted.total,
+      observe: (outcome) => metrics.http.answers.add(outcome, 1),
+    }),
     gapLimitMs: config.gapLimitMs,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
@@ -164,4 +180,40 @@ async function openQuery(house: House): Promise<void> {
   });
   await serveDashboard(http.app);
   gate.serving();
+}
+
+function postgresOptions(config: Config): PostgresOptions | null {
+  if (config.pgUrl === '') return null;
+  return {
+    url: config.pgUrl,
+    connectionsMax: config.pgConnectionsMax,
+    connectTimeoutMs: config.pgConnectTimeoutMs,
+    statementTimeoutMs: config.pgStatementTimeoutMs,
+  };
+}
+
+function openAnswerCache(house: House): Cache {
+  const { config, logger, metrics, closers } = house;
+  const { redisUrl: url, cacheTimeoutMs: timeoutMs, cachePauseMs: pauseMs } = config;
+  const cache = openCache({
+    redis: url === '' ? null : { url, timeoutMs, pauseMs },
+    bytesMax: config.cacheBytes,
+    observe: (operation, outcome) => metrics.http.cache.inc({ operation, outcome }),
+    log: logger,
+  });
+  closers.add('cache', () => cache.close());
+  if (cache.kind === 'redis') watchPart(house, 'cache', cache);
+  return cache;
+}
+
+/** A part that can be away without harm to what is taken. */
+function watchPart(
+  { health }: House,
+  name: string,
+  part: { state(): { ok: boolean; reason: string | null } },
+): void {
+  health.probe(name, { vital: false }, () => {
+    const { ok, reason } = part.state();
+    return { state: ok ? 'ok' : 'degraded', reason };
+  });
 }

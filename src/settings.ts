@@ -3,6 +3,8 @@
  * in docs/configuration.md is printed from here.
  */
 import { accessSettings } from './settings/access.ts';
+import { cacheSettings } from './settings/cache.ts';
+import { catalogSettings } from './settings/catalog.ts';
 import { ingestSettings } from './settings/ingest.ts';
 import { liveSettings } from './settings/live.ts';
 import { logSettings } from './settings/log.ts';
@@ -17,6 +19,8 @@ export const settings = {
   ...ingestSettings,
   ...logSettings,
   ...storeSettings,
+  ...catalogSettings,
+  ...cacheSettings,
   ...pipelineSettings,
   ...liveSettings,
 } as const satisfies Record<string, Setting>;

@@ -44,7 +44,7 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
   app.get<{ Params: Static<typeof Params>; Querystring: Static<typeof Query> }>(
     '/api/metrics/video/:videoId',
     {
-      config: { scopes: ['read'] },
+      config: { scopes: ['read'], cached: { name: 'video' } },
       schema: {
         summary: 'Video metrics',
         description:

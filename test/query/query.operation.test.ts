@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreError } from '../../src/store/store-error.ts';
-import { openAccess, plainFacts, startQueryApp, startQueryService } from './service.ts';
+import { freshAnswers, openAccess, plainFacts, startQueryApp, startQueryService } from './service.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
 const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
@@ -119,6 +119,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
     const { catalog } = service;
     const base = {
       access: openAccess(),
+      answers: freshAnswers(),
       gapLimitMs: 1,
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,

@@ -2,10 +2,12 @@
 import type { TestContext } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Access, Principal, Scope } from '../../src/access/access.ts';
+import { createMemoryCache } from '../../src/cache/memory.ts';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
 import type { eventColumns } from '../../src/event/columns.ts';
 import { createCors } from '../../src/http/cors.ts';
 import { decorateFastify } from '../../src/http/fastify.ts';
+import { type Answers, createAnswers } from '../../src/query/answers.ts';
 import type { PipelineFacts } from '../../src/query/pipeline.ts';
 import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
 import type { StoreClient } from '../../src/store/client.ts';
@@ -59,6 +61,12 @@ export function openAccess(principal?: Partial<Principal>): Pick<Access, 'author
   };
 }
 
+/** Every question is asked afresh: rows come from the tests themselves, so nobody knows when something was stored. */
+export function freshAnswers(freshMs = 0): Answers {
+  const cache = createMemoryCache({ bytesMax: 1_000_000, observe() {} });
+  return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, atOnceMax: 8, observe() {} });
+}
+
 export async function startQueryService(
   t: TestContext,
   more: Partial<QueryOptions> = {},
@@ -77,6 +85,7 @@ export async function startQueryService(
     store,
     catalog,
     access: openAccess(),
+    answers: freshAnswers(),
     gapLimitMs: GAP_LIMIT_MS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
