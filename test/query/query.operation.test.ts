@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreError } from '../../src/store/store-error.ts';
+import { openViewMoments } from '../../src/store/view-moments.ts';
+import { silentLog } from '../support/clickhouse.ts';
 import { freshAnswers, openAccess, plainFacts, startQueryApp, startQueryService } from './service.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
@@ -120,6 +122,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
     const base = {
       access: openAccess(),
       answers: freshAnswers(),
+      moments: openViewMoments({ store, gapLimitMs: 1, log: silentLog }),
       gapLimitMs: 1,
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,

@@ -2,7 +2,8 @@ import { currentViewsSql } from '../sql/current.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
-import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import type { ViewMoment, ViewMoments } from '../view-moments.ts';
+import { dirtyListSql, type StoreReader } from './buckets.ts';
 
 export interface VideoQuestion {
   readonly videoId: string;
@@ -51,9 +52,16 @@ interface Row {
 const QUARTILES = [25, 50, 75, 99.5];
 
 /** Video metrics of product §5 over one video's views, exact at this moment. Rejects with StoreError. */
-export async function askVideo(store: StoreReader, question: VideoQuestion): Promise<VideoAnswer> {
+export async function askVideo(
+  store: StoreReader,
+  moments: ViewMoments,
+  question: VideoQuestion,
+): Promise<VideoAnswer> {
+  return await moments.use((moment) => askAt(store, moment, question));
+}
+
+async function askAt(store: StoreReader, moment: ViewMoment, question: VideoQuestion): Promise<VideoAnswer> {
   const { apps, range } = question;
-  const dirty = await readDirtyBuckets(store, apps, null);
   const values = new SqlValues();
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
   const views = currentViewsSql({
@@ -62,7 +70,8 @@ export async function askVideo(store: StoreReader, question: VideoQuestion): Pro
     where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
     gapLimitMs: question.gapLimitMs,
     dimensions: ['is_bot'],
-    dirty: dirtyListSql(dirty, values),
+    dirty: dirtyListSql(moment.dirty, values),
+    moment,
   });
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
   const distinct = question.exact ? 'uniqExactIf' : 'uniqCombined64If';

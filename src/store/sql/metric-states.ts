@@ -22,6 +22,8 @@ export interface StatesQuestion {
   readonly gapLimitMs: number;
   /** SELECT of the dirty buckets, `app_id, bucket`. */
   readonly dirty: string;
+  /** For questions about views: the states of those buckets. */
+  readonly moment?: { readonly table: string; readonly intact: string };
 }
 
 const BUCKET_SECONDS = BUCKET_MS / 1000;
@@ -100,6 +102,7 @@ export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, va
   const views = currentViewsSql({
     apps: appsSql(values, question.apps),
     dirty: question.dirty,
+    ...(question.moment && { moment: question.moment }),
     ...viewFilterSql(question, values),
     gapLimitMs: question.gapLimitMs,
     dimensions: neededDimensions(question, foreign.length > 0),
