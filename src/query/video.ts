@@ -71,7 +71,6 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
           bots: query.bots ?? false,
           exact: query.exact ?? false,
           durationMs,
-          gapLimitMs: options.gapLimitMs,
         }),
       );
       const { duration_ms, quartiles, ...metrics } = answer;

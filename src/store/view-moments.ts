@@ -1,24 +1,20 @@
 /**
- * The views of the dirty buckets at one moment, shared by all questions of that moment.
+ * The views with rows in dirty buckets at one moment, finished, for all questions of that moment.
  *
- * In: questions about views. Out: for each a table with the states of every dirty bucket, which holds all that was
- * readable when the question came. Questions that come while one moment is made wait for the next, and share it, as
- * writers share a group commit. Folding all rows of the dirty buckets costs 1 us a row; so a moment is made from the one
- * before and the rows inserted since. What can be lost: nothing; each bucket is held against a count of its rows, and
- * folded anew where the two differ. The table is in the server's memory and guarded by the number of its rows.
+ * In: questions about views. Out: for each a table that holds all that was readable when the question came. Folding raw
+ * rows costs 1 us a row, so it is done once for all who ask: questions that come while one moment is made wait for the
+ * next and share it, as writers share a group commit. A moment in which nothing landed is the one before. What can be
+ * lost: nothing; the table is in the server's memory, and a statement that finds it changed fails and is tried again.
  */
 import { randomBytes } from 'node:crypto';
 import type { StoreClient } from './client.ts';
 import { type DirtyBuckets, dirtyListSql, readDirtyBuckets } from './questions/buckets.ts';
 import {
-  advanceSql,
-  type Covered,
-  createMomentSql,
-  deltaSql,
-  mendSql,
-  momentCountsSql,
-  type NextMoment,
-  scanSql,
+  bucketPrintsSql,
+  createStatesSql,
+  createViewsSql,
+  fillStatesSql,
+  fillViewsSql,
 } from './sql/moment.ts';
 import { SqlValues } from './sql/values.ts';
 import { StoreError } from './store-error.ts';
@@ -45,20 +41,10 @@ export interface ViewMomentsOptions {
 }
 
 interface Moment extends ViewMoment {
-  readonly covered: Covered;
-  /** Rows covered, by `second app`. */
-  readonly known: ReadonlyMap<string, number>;
+  /** What was in the dirty buckets. */
+  readonly print: string;
   users: number;
   superseded: boolean;
-}
-
-interface Scanned {
-  readonly app_id: string;
-  readonly second: number;
-  readonly log_partition: number;
-  readonly known: number;
-  readonly rows: number;
-  readonly latest: number;
 }
 
 const PREFIX = 'view_moment_';
@@ -154,100 +140,48 @@ class MomentMaker {
     this.#options = options;
   }
 
-  /** From the moment before, or from nothing where that is lost. */
+  /** The moment before, when nothing landed since. */
   async advance(before: Moment | null): Promise<Moment> {
     if (!this.#orphansGone) await this.#dropOrphans();
-    try {
-      return await this.#make(before);
-    } catch (error) {
-      if (before === null || !isLost(error)) throw error;
-      return await this.#make(null);
-    }
-  }
-
-  async #make(before: Moment | null): Promise<Moment> {
-    const { store, gapLimitMs } = this.#options;
-    const dirty = await readDirtyBuckets(store, null, null);
-    const covered = before?.covered ?? { partitions: [], until: [] };
-    const values = new SqlValues();
-    const scanned = await store.select<Scanned>(
-      scanSql(dirtyListSql(dirty, values), covered),
-      values.params,
-      { settings: LONG },
-    );
-    const carried = before === null ? { apps: [], buckets: [] } : findCarried(before, dirty, scanned);
-    const isSame =
-      before !== null &&
-      carried.buckets.length === dirty.buckets.length &&
-      dirty.buckets.length === before.dirty.buckets.length &&
-      scanned.every(({ known, rows }) => known === rows);
-    if (isSame) return before;
-    return await this.#build(before, {
-      dirty,
-      carried,
-      before: covered,
-      covered: advanceCovered(covered, scanned),
-      gapLimitMs,
-    });
-  }
-
-  async #build(
-    before: Moment | null,
-    plan: Omit<NextMoment, 'dirty' | 'carried'> & { dirty: DirtyBuckets; carried: DirtyBuckets },
-  ): Promise<Moment> {
     const { store } = this.#options;
+    // First, as everywhere: what is clean now is in the tables whenever these are read.
+    const dirty = await readDirtyBuckets(store, null, null);
     const values = new SqlValues();
-    const step: NextMoment = {
-      ...plan,
-      dirty: dirtyListSql(plan.dirty, values),
-      carried: dirtyListSql(plan.carried, values),
-    };
-    const run = (sql: string) => store.command(sql, values.params, { settings: { ...LONG, ...QUICK } });
-    const [table, delta] = [this.#name(), this.#name()];
+    const list = dirtyListSql(dirty, values);
+    const rows = await store.select<Print>(bucketPrintsSql(list), values.params, { settings: LONG });
+    const print = printOf(dirty, rows);
+    if (before?.print === print) return before;
+    const table = this.#name();
     try {
-      const anew = before === null || plan.carried.buckets.length === 0;
-      await run(createMomentSql(table));
-      if (anew) await run(deltaSql(table, step));
-      else {
-        await run(createMomentSql(delta));
-        await run(deltaSql(delta, step));
-        await run(advanceSql(table, before.table, delta, before.intact, step));
-      }
-      let counts = await this.#count(table);
-      if (counts.torn > 0) {
-        await run(mendSql(table, step));
-        counts = await this.#count(table);
-      }
       return {
-        dirty: plan.dirty,
-        covered: plan.covered,
+        dirty,
         table,
-        intact: intactSql(table, counts.states),
-        known: counts.known,
+        print,
+        intact: await this.#fill(table, list, values),
         users: 0,
         superseded: false,
       };
     } catch (error) {
       this.drop(table);
       throw error;
-    } finally {
-      this.drop(delta);
     }
   }
 
-  async #count(table: string): Promise<{ known: Map<string, number>; states: number; torn: number }> {
-    const rows = await this.#options.store.select<{
-      app_id: string;
-      second: number;
-      known: number;
-      states: number;
-      replaced: number;
-    }>(momentCountsSql(table));
-    return {
-      known: new Map(rows.map((row) => [`${row.second} ${row.app_id}`, row.known])),
-      states: rows.reduce((sum, row) => sum + row.states, 0),
-      torn: rows.reduce((sum, row) => sum + row.replaced, 0),
-    };
+  /** Gives the condition that the table is as it is now. */
+  async #fill(table: string, dirty: string, values: SqlValues): Promise<string> {
+    const { store, gapLimitMs } = this.#options;
+    const run = (sql: string) => store.command(sql, values.params, { settings: { ...LONG, ...QUICK } });
+    const states = this.#name();
+    try {
+      await run(createStatesSql(states));
+      await run(fillStatesSql(states, dirty, gapLimitMs));
+      await run(createViewsSql(table));
+      await run(fillViewsSql(table, states, dirty, gapLimitMs));
+      const [row] = await store.select<{ rows: number }>(`SELECT count() AS rows FROM ${table}`);
+      return `throwIf((SELECT count() FROM ${table}) != ${row!.rows}, 'the moment is lost') = 0`;
+    } finally {
+      this.drop(states);
+    }
   }
 
   #name(): string {
@@ -279,33 +213,16 @@ class MomentMaker {
   }
 }
 
-/** A restarted server knows the table and none of its rows. */
-function intactSql(table: string, states: number): string {
-  return `throwIf((SELECT count() FROM ${table}) != ${states}, 'the moment is lost') = 0`;
+interface Print {
+  readonly app_id: string;
+  readonly second: number;
+  readonly rows: number;
+  readonly print: string;
 }
 
-/** The dirty buckets of which the moment before has exactly the rows that it should have. */
-function findCarried(before: Moment, dirty: DirtyBuckets, scanned: readonly Scanned[]): DirtyBuckets {
-  const found = new Map<string, number>();
-  for (const { app_id, second, known } of scanned) {
-    const key = `${second} ${app_id}`;
-    found.set(key, (found.get(key) ?? 0) + known);
-  }
-  const had = new Set(before.dirty.buckets.map((second, i) => `${second} ${before.dirty.apps[i]}`));
-  const apps: string[] = [];
-  const buckets: number[] = [];
-  for (const [i, second] of dirty.buckets.entries()) {
-    const key = `${second} ${dirty.apps[i]}`;
-    if (!had.has(key) || (found.get(key) ?? 0) !== (before.known.get(key) ?? 0)) continue;
-    apps.push(dirty.apps[i]!);
-    buckets.push(second);
-  }
-  return { apps, buckets };
-}
-
-function advanceCovered(before: Covered, scanned: readonly Scanned[]): Covered {
-  const until = new Map(before.partitions.map((partition, i) => [partition, before.until[i]!]));
-  for (const { log_partition, latest } of scanned)
-    until.set(log_partition, Math.max(latest, until.get(log_partition) ?? 0));
-  return { partitions: [...until.keys()], until: [...until.values()] };
+/** Another text whenever the dirty buckets, or what is in them, are others. */
+function printOf({ apps, buckets }: DirtyBuckets, rows: readonly Print[]): string {
+  const listed = buckets.map((second, i) => [second, apps[i]]);
+  const found = rows.map(({ app_id, second, rows, print }) => [second, app_id, rows, print]);
+  return JSON.stringify([listed.map(String).sort(), found.map(String).sort()]);
 }

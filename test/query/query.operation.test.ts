@@ -113,11 +113,10 @@ test('ledger, dead letters and the pipeline', async (t) => {
     assert.equal(after.buckets.dirty, 0);
     assert.match(after.buckets.refreshed_at!, /^20\d\d-.*Z$/);
 
-    const store = {
-      select: async () => {
-        throw new StoreError('unavailable', null, 'gone');
-      },
+    const gone = async () => {
+      throw new StoreError('unavailable', null, 'gone');
     };
+    const store = { select: gone, command: gone };
     const { catalog } = service;
     const base = {
       access: openAccess(),

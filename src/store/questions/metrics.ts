@@ -6,7 +6,7 @@ import {
   measureOf,
   type ViewMeasure,
 } from '../sql/metric-measures.ts';
-import { eventStatesSql, type StatesQuestion, viewStatesSql } from '../sql/metric-states.ts';
+import { type EventStatesQuestion, eventStatesSql, viewStatesSql } from '../sql/metric-states.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
 import type { ViewMoments } from '../view-moments.ts';
@@ -67,14 +67,13 @@ export async function askMetrics(
     // A late event of any bucket may move the beginning of a view into the range or out of it: all dirty ones matter.
     return await moments.use(async (moment) => {
       const values = new SqlValues();
-      const states = { ...question, dirty: dirtyListSql(moment.dirty, values), moment };
-      const source = viewStatesSql(measure, states, values);
+      const source = viewStatesSql(measure, moment, question, values);
       return await readSeries(store, question, values, { source, measure, having: '1' });
     });
   }
   const dirty = await readDirtyBuckets(store, question.apps, question.range);
   const values = new SqlValues();
-  const states: StatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
+  const states: EventStatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
   const source = eventStatesSql(measure, states, values);
   return await readSeries(store, question, values, { source, measure, having: 'total > 0' });
 }

@@ -1,9 +1,9 @@
-import { currentViewsSql } from '../sql/current.ts';
+import { momentViewsSql } from '../sql/current.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { ViewMoment, ViewMoments } from '../view-moments.ts';
-import { dirtyListSql, type StoreReader } from './buckets.ts';
+import type { StoreReader } from './buckets.ts';
 
 export interface VideoQuestion {
   readonly videoId: string;
@@ -15,7 +15,6 @@ export interface VideoQuestion {
   readonly exact: boolean;
   /** The catalogue's duration; it wins over what the player said. */
   readonly durationMs: number | null;
-  readonly gapLimitMs: number;
 }
 
 export interface VideoAnswer {
@@ -64,15 +63,15 @@ async function askAt(store: StoreReader, moment: ViewMoment, question: VideoQues
   const { apps, range } = question;
   const values = new SqlValues();
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
-  const views = currentViewsSql({
-    apps: appsSql(values, apps),
-    views: `video_id = ${values.text(question.videoId)}`,
-    where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
-    gapLimitMs: question.gapLimitMs,
-    dimensions: ['is_bot'],
-    dirty: dirtyListSql(moment.dirty, values),
+  const views = momentViewsSql(
+    {
+      apps: appsSql(values, apps),
+      views: `video_id = ${values.text(question.videoId)}`,
+      where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
+    },
     moment,
-  });
+    ['is_bot'],
+  );
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
   const distinct = question.exact ? 'uniqExactIf' : 'uniqCombined64If';
   const [row] = await store.select<Row>(
