@@ -76,9 +76,15 @@ export async function describeApi(): Promise<OpenApiDocument> {
   book.collect(app);
   await app.register(queryRoutes, {
     store: { select: async () => [] },
+    moments: {} as never,
     catalog: {} as never,
     access: { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) },
     gapLimitMs: 1,
+    answers: {
+      give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
+      changed() {},
+      close() {},
+    },
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
     letters: null,

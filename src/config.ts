@@ -93,8 +93,25 @@ function splitList(value: string): string[] {
     .filter(Boolean);
 }
 
-/** Seeds 001 to 003 give ClickHouse as host and port. */
 function aliases(env: Environment, values: Record<string, unknown>, faults: string[]): Partial<Config> {
+  return { ...chAlias(env, values, faults), ...redisAlias(env, values, faults) };
+}
+
+/** Seed 003 gives Valkey as host and number of the database, which is 4 there. */
+function redisAlias(env: Environment, values: Record<string, unknown>, faults: string[]): Partial<Config> {
+  const { VALKEY_HOST: host, VALKEY_PORT, VALKEY_DB, VALKEY_USERNAME = '', VALKEY_PASSWORD = '' } = env;
+  if (values.redisUrl !== '' || !host) return {};
+  const user = [VALKEY_USERNAME, VALKEY_PASSWORD].map(encodeURIComponent).join(':');
+  const url = `redis://${user === ':' ? '' : `${user}@`}${host}:${VALKEY_PORT || 6379}/${VALKEY_DB || 4}`;
+  if (!URL.canParse(url) || !/^\d+$/.test(VALKEY_DB || '4'))
+    faults.push(
+      'VALKEY_HOST, VALKEY_PORT and VALKEY_DB make no URL: a name, a port and a number are wanted.',
+    );
+  return { redisUrl: url };
+}
+
+/** Seeds 001 to 003 give ClickHouse as host and port. */
+function chAlias(env: Environment, values: Record<string, unknown>, faults: string[]): Partial<Config> {
   const host = env.CLICKHOUSE_HOST;
   if (values.chUrl !== '' || !host) return {};
   const url = /^https?:\/\//.test(host) ? host : `http://${host}:${env.CLICKHOUSE_PORT || 8123}`;
@@ -114,6 +131,11 @@ function checkTogether(config: Config, faults: string[]): void {
   checkKafka(config, faults);
   checkClickHouse(config, faults);
   checkWebhooks(config, faults);
+  // Their values hold passwords, so they are not repeated.
+  if (config.pgUrl !== '' && !isUrlOf(config.pgUrl, ['postgres:', 'postgresql:']))
+    faults.push('ANALYTICS_PG_URL is no URL of the form postgres://user:password@host:port/database.');
+  if (config.redisUrl !== '' && !isUrlOf(config.redisUrl, ['redis:', 'rediss:', 'valkey:', 'valkeys:']))
+    faults.push('ANALYTICS_REDIS_URL is no URL of the form redis://user:password@host:port/db.');
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
   if ((config.tlsCertFile === '') !== (config.tlsKeyFile === ''))
@@ -200,6 +222,10 @@ function checkKafka(config: Config, faults: string[]): void {
     faults.push('ANALYTICS_KAFKA_TLS_CERT_FILE and ANALYTICS_KAFKA_TLS_KEY_FILE go together.');
   if (!config.kafkaTls && (config.kafkaTlsCaFile !== '' || config.kafkaTlsCertFile !== ''))
     faults.push('There are files for TLS with the brokers, but ANALYTICS_KAFKA_TLS is not 1.');
+}
+
+function isUrlOf(url: string, protocols: readonly string[]): boolean {
+  return URL.canParse(url) && protocols.includes(new URL(url).protocol);
 }
 
 /** Whether only this machine can connect. */

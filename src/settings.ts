@@ -3,6 +3,8 @@
  * in docs/configuration.md is printed from here.
  */
 import { accessSettings } from './settings/access.ts';
+import { cacheSettings } from './settings/cache.ts';
+import { catalogSettings } from './settings/catalog.ts';
 import { derivedSettings } from './settings/derived.ts';
 import { ingestSettings } from './settings/ingest.ts';
 import { liveSettings } from './settings/live.ts';
@@ -19,6 +21,8 @@ export const settings = {
   ...ingestSettings,
   ...logSettings,
   ...storeSettings,
+  ...catalogSettings,
+  ...cacheSettings,
   ...pipelineSettings,
   ...liveSettings,
   ...derivedSettings,

@@ -194,6 +194,11 @@ export const problems = {
     title: 'The database does not answer',
     docs: 'Events are still taken; questions must wait. Retry after `Retry-After` seconds.',
   },
+  catalog_unavailable: {
+    status: 503,
+    title: 'The catalogue does not answer',
+    docs: 'Titles and apps are in a PostgreSQL that cannot be reached now; events are still taken. Retry after `Retry-After` seconds.',
+  },
   overloaded: {
     status: 503,
     title: 'More is coming in than can be held',

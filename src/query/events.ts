@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { askEvents, type EventPlace, type StoredEventRow } from '../store/questions/events.ts';
 import type { Filter } from '../store/sql/filters.ts';
+import type { AnswerScope } from './answer-routes.ts';
 import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import { readFilters } from './filter.ts';
@@ -80,11 +81,22 @@ const Item = Type.Object({
 });
 const Answer = pageOf(Item);
 
+type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
+
+function readScope(request: Asked, { now }: QueryOptions): AnswerScope {
+  const { query } = request;
+  const range = readRange(query, readTimezone(query.timezone), now());
+  return { range, apps: readApps(request as FastifyRequest, query.app_id) };
+}
+
 export function addEventsRoute(app: FastifyInstance, options: QueryOptions): void {
   app.get<{ Querystring: Static<typeof Query> }>(
     '/v1/events',
     {
-      config: { scopes: ['read'] },
+      config: {
+        scopes: ['read'],
+        cached: { name: 'events', scope: (request) => readScope(request as Asked, options) },
+      },
       schema: {
         summary: 'Events as stored',
         description:

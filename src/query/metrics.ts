@@ -2,8 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { HttpProblem } from '../http/problem.ts';
 import { askMetrics, type MetricsAnswer } from '../store/questions/metrics.ts';
-import { DIMENSIONS, type Dimension, METRICS } from '../store/sql/metric-measures.ts';
+import { DIMENSIONS, type Dimension, METRICS, measureOf } from '../store/sql/metric-measures.ts';
 import type { TimeRange } from '../store/sql/range.ts';
+import type { AnswerScope } from './answer-routes.ts';
 import { INTERVAL_MS, INTERVALS, type Interval, intervalStarts } from './calendar.ts';
 import { readApps } from './caller.ts';
 import { readFilters } from './filter.ts';
@@ -71,11 +72,24 @@ const Answer = Type.Object({
   truncated: Type.Optional(Type.Literal(true, { description: 'There are more groups than the limit.' })),
 });
 
+type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
+
+/** A view may begin earlier, or go on, by an event of any time; all else is counted where it lies. */
+function readScope(request: Asked, { now }: QueryOptions): AnswerScope | null {
+  const { query } = request;
+  if (measureOf(query.metric, false).of === 'views') return null;
+  const range = readRange(query, readTimezone(query.timezone), now());
+  return { range, apps: readApps(request as FastifyRequest, query.app_id) };
+}
+
 export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): void {
   app.get<{ Querystring: Static<typeof Query> }>(
     '/metrics',
     {
-      config: { scopes: ['read'] },
+      config: {
+        scopes: ['read'],
+        cached: { name: 'metrics', scope: (request) => readScope(request as Asked, options) },
+      },
       schema: {
         summary: 'Aggregated metrics',
         description:
@@ -94,7 +108,7 @@ export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): vo
       if (interval !== null) checkSize(range, interval, groupBy.length === 0 ? 1 : limit);
       const starts = interval === null ? null : intervalStarts(zone, range.from, range.to, interval);
       const answer = await ask(
-        askMetrics(options.store, {
+        askMetrics(options.store, options.moments, {
           metric: query.metric,
           range,
           starts: starts?.map((at) => at / 1000) ?? null,

@@ -1,11 +1,15 @@
 /**
  * HTTP out: one file a question, registered here. In: requests of the scopes `read` and `admin`. Out: JSON in the shapes
- * of the product, or problems. Nothing can be lost: what is asked is read from ClickHouse and the catalogue each time.
+ * of the product, or problems. Nothing can be lost: what is asked is read from ClickHouse and the catalogue, or is an
+ * answer that was read a moment ago.
  */
 import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoreClient } from '../store/client.ts';
+import type { ViewMoments } from '../store/view-moments.ts';
+import { answerRoutes } from './answer-routes.ts';
+import type { Answers } from './answers.ts';
 import { addAppsRoute } from './apps.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
@@ -15,13 +19,17 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
+import { asProblem } from './store-problem.ts';
 import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
 
 export interface QueryOptions {
   readonly store: Pick<StoreClient, 'select'>;
+  /** What questions about views share. */
+  readonly moments: ViewMoments;
   readonly catalog: Catalog;
   readonly access: Pick<Access, 'authorize'>;
+  readonly answers: Answers;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
   /** Events taken and not yet committed. */
@@ -41,6 +49,11 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
   });
+  // Also for what the catalogue says of itself; the outer handler answers.
+  app.setErrorHandler((error) => {
+    throw asProblem(error);
+  });
+  answerRoutes(app, options);
   addVideoRoute(app, options);
   addMetricsRoute(app, options);
   addEventsRoute(app, options);

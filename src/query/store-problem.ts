@@ -1,11 +1,22 @@
+import { CatalogUnavailable } from '../catalog/catalog-unavailable.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { StoreError, TIMEOUT_EXCEEDED } from '../store/store-error.ts';
 
 const MEMORY_LIMIT_EXCEEDED = 241;
 const RETRY_AFTER_MS = 2_000;
 
-/** What a caller is told when ClickHouse did not answer. Other errors go through as they are. */
+/** What a caller is told when a database did not answer. Other errors go through as they are. */
 export function asProblem(error: unknown): unknown {
+  if (error instanceof CatalogUnavailable) {
+    return new HttpProblem(
+      'catalog_unavailable',
+      'The catalogue does not answer now; events are still taken.',
+      {
+        cause: error,
+        retryAfterMs: RETRY_AFTER_MS,
+      },
+    );
+  }
   if (!(error instanceof StoreError)) return error;
   if (error.code === TIMEOUT_EXCEEDED) {
     return new HttpProblem(

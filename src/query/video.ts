@@ -44,7 +44,7 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
   app.get<{ Params: Static<typeof Params>; Querystring: Static<typeof Query> }>(
     '/api/metrics/video/:videoId',
     {
-      config: { scopes: ['read'] },
+      config: { scopes: ['read'], cached: { name: 'video' } },
       schema: {
         summary: 'Video metrics',
         description:
@@ -64,7 +64,7 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
       const video = await options.catalog.videos.get(videoId);
       const durationMs = video?.duration_seconds == null ? null : video.duration_seconds * 1000;
       const answer = await ask(
-        askVideo(options.store, {
+        askVideo(options.store, options.moments, {
           videoId,
           range,
           apps: readApps(request as FastifyRequest, query.app_id),

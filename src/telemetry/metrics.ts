@@ -245,6 +245,18 @@ function createDerivedMetrics(registry: Registry) {
 
 function createHttpMetrics(registry: Registry) {
   return {
+    answers: createLabelledTally(
+      registry,
+      'analytics_query_answers_total',
+      'Questions by how they were answered: hit (cache), shared (with an equal one under way), settled (cache, nothing landed since), miss, afresh (the caller wanted that)',
+      'outcome',
+    ),
+    cache: new Counter({
+      name: 'analytics_cache_operations_total',
+      help: 'Operations of the cache, by what became of them; skipped while it is left alone after a failure',
+      labelNames: ['operation', 'outcome'],
+      registers: [registry],
+    }),
     seconds: new Histogram({
       name: 'analytics_http_request_duration_seconds',
       help: 'Time of requests that are not ingest',

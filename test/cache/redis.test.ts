@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Cache, CacheOperation, CacheOutcome } from '../../src/cache/cache.ts';
+import type { Cache, CacheOperation, CacheOptions, CacheOutcome } from '../../src/cache/cache.ts';
 import { openRedisCache } from '../../src/cache/redis.ts';
 import { testCache } from '../contract/cache.ts';
 import { silentLog } from '../support/clickhouse.ts';
@@ -18,7 +18,7 @@ async function open(
   url: string,
   observe: Observe = () => {},
   options = patient,
-  log = silentLog,
+  log: CacheOptions['log'] = silentLog,
 ): Promise<Cache> {
   const cache = openRedisCache({ url, ...options }, observe, log);
   t.after(() => cache.close());

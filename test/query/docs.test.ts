@@ -6,7 +6,7 @@ import { problems } from '../../src/http/problem.ts';
 import { docsRoutes } from '../../src/query/docs.ts';
 import { createRouteBook, type OpenApiDocument } from '../../src/query/openapi.ts';
 import { queryRoutes } from '../../src/query/query.ts';
-import { openAccess, plainFacts } from './service.ts';
+import { freshAnswers, openAccess, plainFacts } from './service.ts';
 
 const url = 'http://127.0.0.1:3002';
 
@@ -19,6 +19,8 @@ test('the API describes itself', async (t) => {
     store: { select: async () => [] },
     catalog: {} as Catalog,
     access: openAccess({ scopes: [] }),
+    answers: freshAnswers(),
+    moments: {} as never,
     gapLimitMs: 1,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,

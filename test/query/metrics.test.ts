@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { plainVideo } from '../contract/catalog.ts';
 import {
+  freshAnswers,
   openAccess,
   plainFacts,
   type QueryService,
@@ -148,6 +149,7 @@ test('questions and their answers', async (t) => {
   await t.test('a caller sees its own apps', async () => {
     const options = {
       ...service,
+      answers: freshAnswers(),
       gapLimitMs: 30_000,
       inFlight: async () => 5,
       pipelineFacts: () => plainFacts,

@@ -2,15 +2,18 @@
 import type { TestContext } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Access, Principal, Scope } from '../../src/access/access.ts';
+import { createMemoryCache } from '../../src/cache/memory.ts';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
 import type { eventColumns } from '../../src/event/columns.ts';
 import { createCors } from '../../src/http/cors.ts';
 import { decorateFastify } from '../../src/http/fastify.ts';
+import { type Answers, createAnswers } from '../../src/query/answers.ts';
 import type { PipelineFacts } from '../../src/query/pipeline.ts';
 import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
+import { openViewMoments, type ViewMoments } from '../../src/store/view-moments.ts';
 import {
   makeTestFolder,
   silentLog,
@@ -37,6 +40,7 @@ export type TestRow = Partial<Record<(typeof eventColumns)[number]['name'], unkn
 export interface QueryService {
   readonly app: FastifyInstance;
   readonly store: StoreClient;
+  readonly moments: ViewMoments;
   readonly catalog: Catalog;
   /** Announces rows, and nothing more. */
   mark(rows: readonly TestRow[]): Promise<void>;
@@ -59,6 +63,12 @@ export function openAccess(principal?: Partial<Principal>): Pick<Access, 'author
   };
 }
 
+/** Every question is asked afresh: rows come from the tests themselves, so nobody knows when something was stored. */
+export function freshAnswers(freshMs = 0): Answers {
+  const cache = createMemoryCache({ bytesMax: 1_000_000, observe() {} });
+  return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, atOnceMax: 8, observe() {} });
+}
+
 export async function startQueryService(
   t: TestContext,
   more: Partial<QueryOptions> = {},
@@ -73,10 +83,13 @@ export async function startQueryService(
   await migrate({ client: store, settings, log: silentLog });
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
+  const moments = openViewMoments({ store, gapLimitMs: GAP_LIMIT_MS, log: silentLog });
   const options = {
     store,
+    moments,
     catalog,
     access: openAccess(),
+    answers: freshAnswers(),
     gapLimitMs: GAP_LIMIT_MS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
@@ -85,9 +98,11 @@ export async function startQueryService(
     ...more,
   };
   const app = await startQueryApp(t, options);
+  t.after(() => moments.close());
   return {
     app,
     store,
+    moments,
     catalog,
     mark: (rows) => markRows(store, rows),
     insert: (rows) => insertRows(clickhouse, rows),

@@ -4,11 +4,13 @@ import { openCatalog } from '../../src/catalog/catalog.ts';
 import { readConfig } from '../../src/config.ts';
 import { openStore } from '../../src/store/open.ts';
 import { createRecompute } from '../../src/store/recompute.ts';
+import { openViewMoments } from '../../src/store/view-moments.ts';
 import { migrateStore } from '../../src/tables.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { makeTestFolder, silentLog } from '../support/clickhouse.ts';
 import { startTestCluster, type TestCluster } from '../support/shards.ts';
 import {
+  freshAnswers,
   GAP_LIMIT_MS,
   insertRows,
   markRows,
@@ -46,8 +48,13 @@ export async function startShardedQueryService(t: TestContext, count: number): P
   const { config, store } = await openMigrated(t, cluster);
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
+  // Never asked for: each question folds for itself, on the shards.
+  const moments = openViewMoments({ store: store.client, gapLimitMs: GAP_LIMIT_MS, log: silentLog });
+  t.after(() => moments.close());
   const app = await startQueryApp(t, {
     store: store.client,
+    moments,
+    answers: freshAnswers(),
     catalog,
     access: openAccess(),
     gapLimitMs: GAP_LIMIT_MS,
@@ -67,6 +74,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
   return {
     app,
     store: store.client,
+    moments,
     catalog,
     async mark(rows) {
       for (const { client, rows: own } of byShard(rows)) await markRows(client, own);

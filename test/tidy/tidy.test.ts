@@ -13,7 +13,7 @@ const everything = [...logic, ...tests];
 const FILE_LINES_MAX = 400;
 const FUNCTION_LINES_MAX = 70;
 
-/** Folder of src -> folders that it may import. The rest of src/*.ts and src/commands put things together. */
+/** Folder of src -> folders that it may import. The rest of src/*.ts, src/commands and src/roles put things together. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   event: [],
   log: [],
@@ -53,6 +53,7 @@ test('each folder imports only what it may', () => {
 test('every folder of src has its line in the table', () => {
   const folders = new Set(logic.map((file) => folderOf(file.path)).filter((folder) => folder !== null));
   folders.delete('commands');
+  folders.delete('roles');
   assert.deepEqual(
     [...folders].filter((folder) => !(folder in MAY_IMPORT)),
     [],

@@ -75,6 +75,26 @@ function withinSql(range: TimeRange, values: SqlValues): string {
   return `bucket >= ${values.second(bucketSecond(range.from))} AND bucket < ${values.second(Math.ceil(range.to / 1000))}`;
 }
 
+/**
+ * Another text whenever a row may have landed in a range; null while one may land there at any moment. A mark comes before
+ * its rows, and where all is clean every lease has ended: the next mark's lease ends later than all of them.
+ */
+export async function readSettledStamp(
+  store: StoreReader,
+  apps: readonly string[] | null,
+  range: TimeRange,
+): Promise<string | null> {
+  const values = new SqlValues();
+  const [row] = await store.select<{ dirty: number; buckets: number; last: number }>(
+    `SELECT countIf(lease >= clean) AS dirty, count() AS buckets, max(toUnixTimestamp64Milli(lease)) AS last
+     FROM (SELECT max(lease_until) AS lease, max(as_of) AS clean FROM bucket_state
+       WHERE ${appsSql(values, apps)} AND ${withinSql(range, values)} GROUP BY app_id, bucket, shardNum())`,
+    values.params,
+  );
+  const { dirty, buckets, last } = row!;
+  return dirty > 0 ? null : `${buckets} ${last}`;
+}
+
 /** The list as a SELECT of `app_id, bucket`, to stand after IN. */
 export function dirtyListSql(dirty: DirtyBuckets, values: SqlValues): string {
   const apps = values.texts(dirty.apps);

@@ -1,8 +1,9 @@
-import { currentViewsSql } from '../sql/current.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import type { TimeRange } from '../sql/range.ts';
-import { appsSql, SqlValues } from '../sql/values.ts';
-import { dirtyListSql, readDirtyBuckets, readSplitViews, type StoreReader, splitListSql } from './buckets.ts';
+import { appsSql, type SqlValues } from '../sql/values.ts';
+import type { ViewMoments } from '../view-moments.ts';
+import type { StoreReader } from './buckets.ts';
+import { useViews, type ViewsSql } from './views.ts';
 
 export interface VideoQuestion {
   readonly videoId: string;
@@ -51,21 +52,30 @@ interface Row {
 const QUARTILES = [25, 50, 75, 99.5];
 
 /** Video metrics of product §5 over one video's views, exact at this moment. Rejects with StoreError. */
-export async function askVideo(store: StoreReader, question: VideoQuestion): Promise<VideoAnswer> {
+export async function askVideo(
+  store: StoreReader,
+  moments: ViewMoments,
+  question: VideoQuestion,
+): Promise<VideoAnswer> {
+  return await useViews(store, moments, question, (views, values) => askOf(store, views, values, question));
+}
+
+async function askOf(
+  store: StoreReader,
+  viewsSql: ViewsSql,
+  values: SqlValues,
+  question: VideoQuestion,
+): Promise<VideoAnswer> {
   const { apps, range } = question;
-  const dirty = await readDirtyBuckets(store, apps, null);
-  const split = await readSplitViews(store, apps, range, dirty);
-  const values = new SqlValues();
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
-  const views = currentViewsSql({
-    apps: appsSql(values, apps),
-    views: `video_id = ${values.text(question.videoId)}`,
-    where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
-    gapLimitMs: question.gapLimitMs,
-    dimensions: ['is_bot'],
-    dirty: dirtyListSql(dirty, values),
-    split: splitListSql(split, values),
-  });
+  const views = viewsSql(
+    {
+      apps: appsSql(values, apps),
+      views: `video_id = ${values.text(question.videoId)}`,
+      where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
+    },
+    ['is_bot'],
+  );
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
   const distinct = question.exact ? 'uniqExactIf' : 'uniqCombined64If';
   const [row] = await store.select<Row>(

@@ -50,9 +50,9 @@ export interface ViewScope {
 
 /** Views in scope (`viewColumns`), exact at this moment, as a SELECT. */
 export function currentViewsSql(scope: ViewScope): string {
-  const { dimensions = VIEW_DIMENSIONS, gapLimitMs, split = null } = scope;
-  const dirty = scope.dirty ?? dirtyBucketsSql(scope.apps);
-  const inScope = `${scope.apps} AND ${scope.views}`;
+  const { dimensions = VIEW_DIMENSIONS, apps, views, where, gapLimitMs, split = null } = scope;
+  const dirty = scope.dirty ?? dirtyBucketsSql(apps);
+  const inScope = `${apps} AND ${views}`;
   const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${inScope}`;
   const touched = `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND ${open}`;
   // A view on several shards is folded from all of its raw rows: states of parts do not add up.
@@ -72,8 +72,28 @@ export function currentViewsSql(scope: ViewScope): string {
   const columns = viewColumns(dimensions).join(', ');
   return `
 SELECT ${columns} FROM views FINAL
-WHERE ${inScope} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})${split === null ? '' : ` AND (NOT ${isSplit} OR shardNum() = 1)`}
+WHERE ${inScope} AND (${where}) AND ${viewKey} NOT IN (${touched})${split === null ? '' : ` AND (NOT ${isSplit} OR shardNum() = 1)`}
 UNION ALL
 SELECT ${columns} FROM (${foldViewsSql(states, gapLimitMs, dimensions)})
-WHERE ${scope.where}`;
+WHERE ${where}`;
+}
+
+/**
+ * The same of a moment whose dirty views are finished in a table: those there, and of the others what the recomputed
+ * table says.
+ */
+export function momentViewsSql(
+  scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+  moment: { readonly table: string; readonly intact: string },
+  dimensions: readonly ViewDimension[],
+): string {
+  const { apps, views, where } = scope;
+  const columns = viewColumns(dimensions).join(', ');
+  const touched = `SELECT app_id, video_id, view_id FROM ${moment.table} WHERE ${moment.intact} AND ${apps} AND ${views}`;
+  return `
+SELECT ${columns} FROM views FINAL
+WHERE ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
+UNION ALL
+SELECT ${columns} FROM ${moment.table}
+WHERE ${moment.intact} AND ${apps} AND ${views} AND (${where})`;
 }

@@ -1,4 +1,4 @@
-import { currentViewsSql } from './current.ts';
+import type { ViewScope } from './current.ts';
 import { type Filter, filterSql, filtersSql } from './filters.ts';
 import type { Dimension, EventMeasure, ViewMeasure } from './metric-measures.ts';
 import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql } from './range.ts';
@@ -20,10 +20,11 @@ export interface StatesQuestion {
   readonly apps: readonly string[] | null;
   readonly bots: boolean;
   readonly gapLimitMs: number;
+}
+
+export interface EventStatesQuestion extends StatesQuestion {
   /** SELECT of the dirty buckets, `app_id, bucket`. */
   readonly dirty: string;
-  /** As of ViewScope. */
-  readonly split: string | null;
 }
 
 const BUCKET_SECONDS = BUCKET_MS / 1000;
@@ -66,7 +67,11 @@ function wholeBuckets(range: TimeRange): TimeRange {
   };
 }
 
-export function eventStatesSql(measure: EventMeasure, question: StatesQuestion, values: SqlValues): string {
+export function eventStatesSql(
+  measure: EventMeasure,
+  question: EventStatesQuestion,
+  values: SqlValues,
+): string {
   if (!fitsRollup(measure, question)) return rawStatesSql(measure, question, values, '1');
   const { from, to } = wholeBuckets(question.range);
   const [first, end] = [values.second(from / 1000), values.second(to / 1000)];
@@ -97,16 +102,20 @@ WHERE ${appsSql(values, question.apps)} AND ${timestampSql(question.range, value
 GROUP BY ALL`;
 }
 
-export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, values: SqlValues): string {
+export function viewStatesSql(
+  measure: ViewMeasure,
+  viewsSql: (
+    scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+    dimensions: readonly ViewDimension[],
+  ) => string,
+  question: StatesQuestion,
+  values: SqlValues,
+): string {
   const foreign = question.filters.filter((f) => !VIEW_FIELDS.includes(f.field));
-  const views = currentViewsSql({
-    apps: appsSql(values, question.apps),
-    dirty: question.dirty,
-    split: question.split,
-    ...viewFilterSql(question, values),
-    gapLimitMs: question.gapLimitMs,
-    dimensions: neededDimensions(question, foreign.length > 0),
-  });
+  const views = viewsSql(
+    { apps: appsSql(values, question.apps), ...viewFilterSql(question, values) },
+    neededDimensions(question, foreign.length > 0),
+  );
   return `
 SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}StateIf(${measure.argument}, ${measure.condition}) AS s
 FROM (${views})

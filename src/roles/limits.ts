@@ -1,0 +1,27 @@
+import type { Config } from '../config.ts';
+import { defaultIngestLimits } from '../ingest/ingest.ts';
+
+/** Limits that several roles share. */
+
+export function ingestLimits(config: Config) {
+  return {
+    ...defaultIngestLimits,
+    bodyBytesMax: config.ingestBodyBytesMax,
+    eventsMax: config.ingestEventsMax,
+    bodyBytesInFlightMax: config.ingestBytesInFlightMax,
+    requestsInFlightMax: config.ingestRequestsInFlightMax,
+    ackTimeoutMs: config.ingestAckTimeoutMs,
+    ageMaxMs: config.timestampAgeMaxDays * 86_400_000,
+  };
+}
+
+/** What decides about an event, wherever it is read. */
+export function decisionLimits(config: Config) {
+  return {
+    dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
+    dedupeEntriesMax: config.dedupeEntriesMax,
+    sessionActorsMax: config.sessionActorsMax,
+    timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
+    timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
+  };
+}

@@ -1,0 +1,60 @@
+import { number, type Setting, secret } from './setting.ts';
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+/** Answers that are given more than once. */
+export const cacheSettings = {
+  redisUrl: secret(
+    'ANALYTICS_REDIS_URL',
+    'Valkey or Redis, `redis://user:password@host:port/db` (`rediss://` for TLS). Empty: a cache in the process. VALKEY_HOST, VALKEY_PORT, VALKEY_DB (default 4), VALKEY_USERNAME and VALKEY_PASSWORD are read too.',
+  ),
+  cacheTimeoutMs: number(
+    'ANALYTICS_CACHE_TIMEOUT_MS',
+    'ms',
+    50,
+    1,
+    10_000,
+    'Longest that a question waits for Valkey or Redis.',
+  ),
+  cachePauseMs: number(
+    'ANALYTICS_CACHE_PAUSE_MS',
+    'ms',
+    2_000,
+    1,
+    600_000,
+    'How long Valkey or Redis is left alone after it failed.',
+  ),
+  cacheBytes: number(
+    'ANALYTICS_CACHE_BYTES',
+    'bytes',
+    32 * MiB,
+    0,
+    64 * GiB,
+    'Memory of the cache in the process.',
+  ),
+  answerFreshMs: number(
+    'ANALYTICS_ANSWER_FRESH_MS',
+    'ms',
+    1_000,
+    0,
+    60_000,
+    'An answer may be given again so long after it began to be made, if this process stored nothing since. 0: never.',
+  ),
+  answerSettledSeconds: number(
+    'ANALYTICS_ANSWER_SETTLED_SECONDS',
+    's',
+    600,
+    1,
+    86_400,
+    'How long an answer about a time that is over is kept; it is given as long as nothing landed there since.',
+  ),
+  questionsAtOnceMax: number(
+    'ANALYTICS_QUESTIONS_AT_ONCE_MAX',
+    'questions',
+    8,
+    1,
+    1_000,
+    'Questions that this process works on at once; others wait for their turn.',
+  ),
+} as const satisfies Record<string, Setting>;
