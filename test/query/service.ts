@@ -35,6 +35,8 @@ export const plainFacts: PipelineFacts = {
 export type TestRow = Partial<Record<(typeof eventColumns)[number]['name'], unknown>> & { timestamp: number };
 
 export interface QueryService {
+  /** For another application over the same tables. */
+  readonly options: QueryOptions;
   readonly app: FastifyInstance;
   readonly store: StoreClient;
   readonly catalog: Catalog;
@@ -86,6 +88,7 @@ export async function startQueryService(
   };
   const app = await startQueryApp(t, options);
   return {
+    options,
     app,
     store,
     catalog,

@@ -13,6 +13,7 @@ test('tables follow the settings, and only those that have to change are changed
   const changed = await applyRetention(client, { eventsDays: 120, sessionsDays: 365 });
   assert.deepEqual(changed.sort(), [
     'actor_buckets',
+    'dead_letter_states',
     'dead_letters',
     'event_counts_5m',
     'events',
