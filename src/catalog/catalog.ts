@@ -1,12 +1,14 @@
 /**
  * The catalogue: what people tell the service about apps and videos. In: upserts. Out: look-ups. What was answered is on
- * disk. SQLite in the process; another engine is another dialect of the same Kysely.
+ * disk. SQLite in the process, or PostgreSQL by URL: two dialects of the same Kysely, the same migrations.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
+import { CatalogUnavailable } from './catalog-unavailable.ts';
 import { migrateCatalog } from './migrations.ts';
+import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
 import { createSqliteDialect } from './sqlite.ts';
 import type { CatalogTables } from './tables.ts';
 import { createVideoCatalog, type VideoCatalog } from './videos.ts';
@@ -14,27 +16,48 @@ import { createVideoCatalog, type VideoCatalog } from './videos.ts';
 export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
+  /** How the last attempt went; the reason is for the operator. */
+  state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
 }
 
 export interface CatalogOptions {
-  /** Made when it is missing; the file is `catalog.sqlite` in it. */
+  /** Of SQLite: made when it is missing; the file is `catalog.sqlite` in it. */
   readonly dir: string;
+  /** Null or left out: SQLite. */
+  readonly postgres?: PostgresOptions | null;
   /** Epoch ms. Default: the clock. */
   readonly now?: () => number;
 }
 
-/** Rejects when the file is no database, or was made by a newer version. */
+/**
+ * Rejects when the file is no database, or was made by a newer version; with CatalogUnavailable when PostgreSQL does
+ * not answer. Once open it comes back by itself after an outage.
+ */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
+  const now = options.now ?? Date.now;
+  if (options.postgres) return await openPostgres(options.postgres, now);
   mkdirSync(options.dir, { recursive: true });
-  return await openCatalogOn(
-    createSqliteDialect(join(options.dir, 'catalog.sqlite')),
-    options.now ?? Date.now,
-  );
+  const state = () => ({ ok: true, reason: null });
+  return { ...(await openOn(createSqliteDialect(join(options.dir, 'catalog.sqlite')), now)), state };
 }
 
-/** The same over any database that Kysely speaks to. */
-export async function openCatalogOn(dialect: Dialect, now: () => number): Promise<Catalog> {
+async function openPostgres(options: PostgresOptions, now: () => number): Promise<Catalog> {
+  const state = { ok: true, reason: null as string | null };
+  try {
+    return { ...(await openOn(createPostgresDialect(options, state), now)), state: () => state };
+  } catch (error) {
+    if (!(error instanceof CatalogUnavailable)) throw error;
+    const cause = error.cause instanceof Error ? error.cause.message || 'no connection' : error.message;
+    throw new CatalogUnavailable(
+      `${placeOf(options.url)} cannot be used for the catalogue: ${cause}. Start it, create the database, or correct ANALYTICS_PG_URL; without that setting the catalogue is SQLite in ANALYTICS_DATA_DIR.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Over any database that Kysely speaks to. */
+async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog, 'state'>> {
   const db = new Kysely<CatalogTables>({ dialect });
   try {
     await migrateCatalog(db);

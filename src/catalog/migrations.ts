@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
+import { CatalogUnavailable } from './catalog-unavailable.ts';
 import type { CatalogTables } from './tables.ts';
 
 /** Numbered steps from an empty database to this version's tables. A step that was released is never changed. */
@@ -36,11 +37,15 @@ const migrations: Readonly<Record<string, Migration>> = {
   },
 };
 
-/** Brings the database up to date. Rejects with what the failing step said. */
+/**
+ * Brings the database up to date. Processes that start at once take turns (an advisory lock in PostgreSQL, the file's own
+ * in SQLite). Rejects with what the failing step said.
+ */
 export async function migrateCatalog(db: Kysely<CatalogTables>): Promise<void> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => ({ ...migrations }) } });
   const { error, results } = await migrator.migrateToLatest();
   if (error === undefined) return;
+  if (error instanceof CatalogUnavailable) throw error;
   const failed = results?.find((result) => result.status === 'Error')?.migrationName;
   throw new Error(`The catalogue could not be migrated${failed === undefined ? '' : ` (${failed})`}.`, {
     cause: error,

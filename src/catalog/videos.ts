@@ -38,7 +38,7 @@ export interface VideoList {
 }
 
 export interface VideoCatalog {
-  /** Puts each as given: what it does not say is not known any more. All or nothing. */
+  /** Puts each as given: what it does not say is not known any more. All or nothing. Texts may not hold U+0000. */
   upsert(videos: readonly Video[]): Promise<void>;
   get(videoId: string): Promise<KnownVideo | null>;
   /** Those that came last first. */
@@ -51,6 +51,7 @@ const ROWS_PER_STATEMENT = 500;
 export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number): VideoCatalog {
   return {
     async upsert(videos) {
+      for (const video of videos) refuseNul(video);
       const at = new Date(now()).toISOString();
       // The last of several with one id counts; one statement may not touch a row twice.
       const rows = [...new Map(videos.map((video) => [video.video_id, toRow(video, at)])).values()];
@@ -61,6 +62,7 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
       });
     },
     async get(videoId) {
+      if (hasNul(videoId)) return null;
       const row = await db
         .selectFrom('videos')
         .selectAll()
@@ -69,9 +71,10 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
       return row === undefined ? null : fromRow(row);
     },
     async list({ ids, search = '', after, limit }) {
-      if (ids?.length === 0) return [];
+      const wanted = ids?.filter((id) => !hasNul(id));
+      if (wanted?.length === 0 || hasNul(search)) return [];
       let query = db.selectFrom('videos').selectAll();
-      if (ids !== undefined) query = query.where('video_id', 'in', [...ids]);
+      if (wanted !== undefined) query = query.where('video_id', 'in', wanted);
       for (const word of search
         .toLowerCase()
         .split(/\s+/)
@@ -92,6 +95,15 @@ export function createVideoCatalog(db: Kysely<CatalogTables>, now: () => number)
       return rows.map(fromRow);
     },
   };
+}
+
+/** PostgreSQL holds every text but one with U+0000, so no text of the catalogue has it, whatever the database. */
+const hasNul = (text: string) => text.includes('\0');
+
+function refuseNul(video: Video): void {
+  const texts = [video.video_id, video.title, video.series, ...video.tags];
+  if (texts.some((text) => text !== null && hasNul(text)))
+    throw new RangeError(`a text of the video ${JSON.stringify(video.video_id)} holds U+0000`);
 }
 
 async function upsertRows(

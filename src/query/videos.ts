@@ -171,6 +171,8 @@ function findFault(video: unknown): string | null {
       fault === undefined || fault.instancePath === '' ? 'the video' : fault.instancePath.slice(1);
     return `${where} ${fault?.message ?? 'is not valid'}`;
   }
+  const texts = [String(video.video_id), video.title, video.series, ...(video.tags ?? [])];
+  if (texts.some((text) => text?.includes('\0'))) return 'a text holds U+0000';
   if (video.published_at != null && Number.isNaN(Date.parse(video.published_at)))
     return 'published_at is not ISO 8601';
   return null;

@@ -23,6 +23,11 @@ testCatalog('SQLite', async (t, now) => {
       open = await openCatalog({ dir, now });
       return open;
     },
+    async openAgain() {
+      const another = await openCatalog({ dir, now });
+      t.after(() => another.close());
+      return another;
+    },
   };
 });
 

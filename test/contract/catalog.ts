@@ -8,6 +8,8 @@ export interface CatalogUnderTest {
   readonly catalog: Catalog;
   /** Closes it and opens it again on the same data. */
   reopen(): Promise<Catalog>;
+  /** Another one on the same data, as another process would; closed with the test. */
+  openAgain(): Promise<Catalog>;
 }
 
 /** `open` gives an empty one, with the clock given, and cleans up with the test. */
@@ -113,6 +115,30 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
         ['x1', 'x3'],
       );
       assert.deepEqual(await catalog.videos.list({ limit: 10, ids: [] }), []);
+    });
+
+    it('has no text with U+0000, and says so', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      await assert.rejects(catalog.videos.upsert([plainVideo, { ...plainVideo, title: 'a\0b' }]), RangeError);
+      assert.equal(await catalog.videos.get('v'), null);
+      assert.equal(await catalog.videos.get('v\0'), null);
+      assert.deepEqual(await catalog.videos.list({ limit: 10, ids: ['v\0'] }), []);
+      assert.deepEqual(await catalog.videos.list({ limit: 10, search: '\0' }), []);
+    });
+
+    it('keeps nothing of an upsert that fails half-way', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      const many = Array.from({ length: 600 }, (_, i) => ({ ...plainVideo, video_id: `v${i}` }));
+      const impossible = { ...plainVideo, season: (2n ** 70n) as unknown as number };
+      await assert.rejects(catalog.videos.upsert([...many, impossible]));
+      assert.deepEqual(await catalog.videos.list({ limit: 1 }), []);
+    });
+
+    it('is brought up to date by several processes at once', async (t) => {
+      const { openAgain } = await open(t, () => 0);
+      const catalogs = await Promise.all(Array.from({ length: 6 }, () => openAgain()));
+      await catalogs[0]!.videos.upsert([{ ...plainVideo, title: 'Shared' }]);
+      for (const catalog of catalogs) assert.equal((await catalog.videos.get('v'))?.title, 'Shared');
     });
 
     it('knows apps by id', async (t) => {
