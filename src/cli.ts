@@ -3,6 +3,7 @@ import { runDlq } from './commands/dlq.ts';
 import { runMigrate } from './commands/migrate.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
+import { runTopics } from './commands/topics.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
 import { runDemo } from './demo/demo.ts';
 import { StartError } from './start-error.ts';
@@ -23,6 +24,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   start: { run: runStart, doc: 'run the service (all roles, or --roles ingest,pipeline,query,live)' },
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
+  topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
   status: { run: runStatus, doc: 'say how a running service is' },
   dlq: { run: runDlq, doc: 'list, fix, replay and discard dead letters' },
   settings: { run: printSettings, doc: 'print every setting as a table' },

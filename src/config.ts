@@ -41,7 +41,7 @@ export function readConfig(env: Environment): Config {
     ...aliases(env, values, faults),
     roleSet: new Set(values.roles as Role[]),
   } as Config;
-  checkTogether(config, env, faults);
+  checkTogether(config, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -90,14 +90,8 @@ function aliases(env: Environment, values: Record<string, unknown>, faults: stri
   return { chUrl: url };
 }
 
-function checkTogether(config: Config, env: Environment, faults: string[]): void {
-  const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
-    (key) => env[key],
-  );
-  if (brokers)
-    faults.push(
-      `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
-    );
+function checkTogether(config: Config, faults: string[]): void {
+  checkKafka(config, faults);
   if (config.chUrl !== '' && !URL.canParse(config.chUrl))
     faults.push(`ANALYTICS_CH_URL is '${config.chUrl}', which is no URL.`);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
@@ -110,6 +104,22 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     faults.push(
       `ANALYTICS_TIMESTAMP_AGE_MAX_DAYS (${config.timestampAgeMaxDays}) is above ANALYTICS_RETENTION_EVENTS_DAYS (${config.retentionEventsDays}): events would vanish at once.`,
     );
+}
+
+function checkKafka(config: Config, faults: string[]): void {
+  const wrong = config.kafkaBrokers.filter(
+    (broker) => !/^(\[[\da-fA-F:]+\]|[\w.-]+)(:\d{1,5})?$/.test(broker),
+  );
+  if (wrong.length > 0)
+    faults.push(
+      `ANALYTICS_KAFKA_BROKERS has '${wrong.join("', '")}'; it takes host:port, with commas between.`,
+    );
+  if ((config.kafkaSaslUsername === '') !== (config.kafkaSaslPassword === ''))
+    faults.push('ANALYTICS_KAFKA_SASL_USERNAME and ANALYTICS_KAFKA_SASL_PASSWORD go together.');
+  if ((config.kafkaTlsCertFile === '') !== (config.kafkaTlsKeyFile === ''))
+    faults.push('ANALYTICS_KAFKA_TLS_CERT_FILE and ANALYTICS_KAFKA_TLS_KEY_FILE go together.');
+  if (!config.kafkaTls && (config.kafkaTlsCaFile !== '' || config.kafkaTlsCertFile !== ''))
+    faults.push('There are files for TLS with the brokers, but ANALYTICS_KAFKA_TLS is not 1.');
 }
 
 /** Whether only this machine can connect. */

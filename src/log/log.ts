@@ -90,7 +90,7 @@ export interface Topic {
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
-  /** How far the group is, per partition. */
+  /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }
 

@@ -310,6 +310,21 @@ async function createTopic(nodes: readonly TestBroker[], name: string, partition
   });
   try {
     await admin.createTopics({ topics: [name], partitions, replicas: Math.min(3, nodes.length) });
+    // Brokers hear of it one after the other.
+    for (const node of nodes) await isKnownAt(node.address, name);
+  } finally {
+    await admin.close();
+  }
+}
+
+async function isKnownAt(address: string, topic: string): Promise<void> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [address], retryDelay: 20, retries: 5 });
+  try {
+    for (;;) {
+      const metadata = await admin.metadata({ topics: [topic], forceUpdate: true }).catch(() => null);
+      if (metadata?.topics.get(topic)?.partitions.every(({ leader }) => leader > 0)) return;
+      await delay(20);
+    }
   } finally {
     await admin.close();
   }
