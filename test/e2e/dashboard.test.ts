@@ -140,8 +140,8 @@ describe('the figures', () => {
       const { page } = await open('/pipeline');
       await page.locator('[data-ledger="unaccounted"]').waitFor();
       assert.match((await page.locator('.ledger-sentence').textContent()) ?? '', /received, .*0 unaccounted/);
-      await page.getByRole('button', { name: /Missing name/ }).click();
-      assert.match(page.url(), /reason=missing_name/);
+      await page.getByRole('button', { name: /Missing event name/ }).click();
+      assert.match(page.url(), /\/dead-letters\?reason=missing_event_name/);
       await page.getByText('event_name is required').first().waitFor();
     });
   });
@@ -168,7 +168,7 @@ describe('from empty to live', () => {
   it('shows the pipeline even then', async () => {
     await withFixture('empty', async (_fixture, open) => {
       const { page } = await open('/pipeline');
-      await page.getByText('Every event that came in could be read.').waitFor();
+      await page.getByText('Every event that came in was read, mended or put aside.').waitFor();
     });
   });
 });

@@ -45,6 +45,9 @@ test('the API describes itself', async (t) => {
       'get /v1/events',
       'get /v1/ledger',
       'get /v1/dead-letters/groups',
+      'get /v1/dead-letters/{id}',
+      'post /v1/dead-letters/replay',
+      'post /v1/dead-letters/discard',
       'put /v1/videos',
       'get /health',
     ]) {

@@ -94,6 +94,9 @@ test('ledger, dead letters and the pipeline', async (t) => {
     assert.deepEqual(groups.data[0], {
       reason: 'id_collision',
       count: 3,
+      open: 3,
+      replayed: 0,
+      discarded: 0,
       first_seen: '2026-01-01T00:00:00.000Z',
       last_seen: '2026-01-01T00:00:02.000Z',
     });

@@ -38,6 +38,8 @@ export const plainFacts: PipelineFacts = {
 export type TestRow = Partial<Record<(typeof eventColumns)[number]['name'], unknown>> & { timestamp: number };
 
 export interface QueryService {
+  /** For another application over the same tables. */
+  readonly options: QueryOptions;
   readonly app: FastifyInstance;
   readonly store: StoreClient;
   readonly moments: ViewMoments;
@@ -100,6 +102,7 @@ export async function startQueryService(
   const app = await startQueryApp(t, options);
   t.after(() => moments.close());
   return {
+    options,
     app,
     store,
     moments,
