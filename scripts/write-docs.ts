@@ -76,6 +76,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
   book.collect(app);
   await app.register(queryRoutes, {
     store: { select: async () => [] },
+    moments: {} as never,
     catalog: {} as never,
     access: { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) },
     gapLimitMs: 1,

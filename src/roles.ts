@@ -18,6 +18,7 @@ import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
 import type { Role } from './settings/process.ts';
 import { forOperator } from './start-error.ts';
+import { openViewMoments } from './store/view-moments.ts';
 
 /**
  * The roles that need ClickHouse, in the order that loses nothing: the live state, rebuilt before new batches come; then
@@ -161,8 +162,11 @@ async function openQuery(house: House): Promise<void> {
   closers.add('catalogue', () => catalog.close());
   watchPart(house, 'catalogue', catalog);
   const cache = openAnswerCache(house);
+  const moments = openViewMoments({ store: store.client, gapLimitMs: config.gapLimitMs, log: house.logger });
+  closers.add('moments', () => moments.close());
   await http.app.register(queryRoutes, {
     store: store.client,
+    moments,
     catalog,
     access,
     answers: createAnswers({

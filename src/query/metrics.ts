@@ -108,7 +108,7 @@ export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): vo
       if (interval !== null) checkSize(range, interval, groupBy.length === 0 ? 1 : limit);
       const starts = interval === null ? null : intervalStarts(zone, range.from, range.to, interval);
       const answer = await ask(
-        askMetrics(options.store, {
+        askMetrics(options.store, options.moments, {
           metric: query.metric,
           range,
           starts: starts?.map((at) => at / 1000) ?? null,

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoreClient } from '../store/client.ts';
+import type { ViewMoments } from '../store/view-moments.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
 import { addAppsRoute } from './apps.ts';
@@ -22,6 +23,8 @@ import { addVideosRoutes } from './videos.ts';
 
 export interface QueryOptions {
   readonly store: Pick<StoreClient, 'select'>;
+  /** What questions about views share. */
+  readonly moments: ViewMoments;
   readonly catalog: Catalog;
   readonly access: Pick<Access, 'authorize'>;
   readonly answers: Answers;

@@ -64,14 +64,13 @@ export function addVideoRoute(app: FastifyInstance, options: QueryOptions): void
       const video = await options.catalog.videos.get(videoId);
       const durationMs = video?.duration_seconds == null ? null : video.duration_seconds * 1000;
       const answer = await ask(
-        askVideo(options.store, {
+        askVideo(options.store, options.moments, {
           videoId,
           range,
           apps: readApps(request as FastifyRequest, query.app_id),
           bots: query.bots ?? false,
           exact: query.exact ?? false,
           durationMs,
-          gapLimitMs: options.gapLimitMs,
         }),
       );
       const { duration_ms, quartiles, ...metrics } = answer;

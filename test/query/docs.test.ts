@@ -20,6 +20,7 @@ test('the API describes itself', async (t) => {
     catalog: {} as Catalog,
     access: openAccess({ scopes: [] }),
     answers: freshAnswers(),
+    moments: {} as never,
     gapLimitMs: 1,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StoreError } from '../../src/store/store-error.ts';
+import { openViewMoments } from '../../src/store/view-moments.ts';
+import { silentLog } from '../support/clickhouse.ts';
 import { freshAnswers, openAccess, plainFacts, startQueryApp, startQueryService } from './service.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
@@ -111,15 +113,15 @@ test('ledger, dead letters and the pipeline', async (t) => {
     assert.equal(after.buckets.dirty, 0);
     assert.match(after.buckets.refreshed_at!, /^20\d\d-.*Z$/);
 
-    const store = {
-      select: async () => {
-        throw new StoreError('unavailable', null, 'gone');
-      },
+    const gone = async () => {
+      throw new StoreError('unavailable', null, 'gone');
     };
+    const store = { select: gone, command: gone };
     const { catalog } = service;
     const base = {
       access: openAccess(),
       answers: freshAnswers(),
+      moments: openViewMoments({ store, gapLimitMs: 1, log: silentLog }),
       gapLimitMs: 1,
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,

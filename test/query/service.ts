@@ -13,6 +13,7 @@ import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
+import { openViewMoments, type ViewMoments } from '../../src/store/view-moments.ts';
 import {
   makeTestFolder,
   silentLog,
@@ -39,6 +40,7 @@ export type TestRow = Partial<Record<(typeof eventColumns)[number]['name'], unkn
 export interface QueryService {
   readonly app: FastifyInstance;
   readonly store: StoreClient;
+  readonly moments: ViewMoments;
   readonly catalog: Catalog;
   /** Announces rows, and nothing more. */
   mark(rows: readonly TestRow[]): Promise<void>;
@@ -81,8 +83,10 @@ export async function startQueryService(
   await migrate({ client: store, settings, log: silentLog });
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
+  const moments = openViewMoments({ store, gapLimitMs: GAP_LIMIT_MS, log: silentLog });
   const options = {
     store,
+    moments,
     catalog,
     access: openAccess(),
     answers: freshAnswers(),
@@ -93,9 +97,11 @@ export async function startQueryService(
     ...more,
   };
   const app = await startQueryApp(t, options);
+  t.after(() => moments.close());
   return {
     app,
     store,
+    moments,
     catalog,
     mark: (rows) => markRows(store, rows),
     insert: (rows) => insertRows(clickhouse, rows),

@@ -1,8 +1,15 @@
 import type { Filter } from '../sql/filters.ts';
-import { type Dimension, type Metric, measureOf } from '../sql/metric-measures.ts';
-import { eventStatesSql, type StatesQuestion, viewStatesSql } from '../sql/metric-states.ts';
+import {
+  type Dimension,
+  type EventMeasure,
+  type Metric,
+  measureOf,
+  type ViewMeasure,
+} from '../sql/metric-measures.ts';
+import { type EventStatesQuestion, eventStatesSql, viewStatesSql } from '../sql/metric-states.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
+import type { ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
 
 export interface MetricsQuestion {
@@ -49,21 +56,41 @@ interface Row {
 }
 
 /** Answers `GET /metrics`, exact at this moment. Rejects with StoreError. */
-export async function askMetrics(store: StoreReader, question: MetricsQuestion): Promise<MetricsAnswer> {
+export async function askMetrics(
+  store: StoreReader,
+  moments: ViewMoments,
+  question: MetricsQuestion,
+): Promise<MetricsAnswer> {
   if (question.range.from >= question.range.to) return { series: [], truncated: false };
   const measure = measureOf(question.metric, question.exact);
-  const ofViews = measure.of === 'views';
-  // A late event of any bucket may move the beginning of a view into the range or out of it.
-  const dirty = await readDirtyBuckets(store, question.apps, ofViews ? null : question.range);
+  if (measure.of === 'views') {
+    // A late event of any bucket may move the beginning of a view into the range or out of it: all dirty ones matter.
+    return await moments.use(async (moment) => {
+      const values = new SqlValues();
+      const source = viewStatesSql(measure, moment, question, values);
+      return await readSeries(store, question, values, { source, measure, having: '1' });
+    });
+  }
+  const dirty = await readDirtyBuckets(store, question.apps, question.range);
   const values = new SqlValues();
-  const states: StatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
-  const source = ofViews ? viewStatesSql(measure, states, values) : eventStatesSql(measure, states, values);
+  const states: EventStatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
+  const source = eventStatesSql(measure, states, values);
+  return await readSeries(store, question, values, { source, measure, having: 'total > 0' });
+}
+
+async function readSeries(
+  store: StoreReader,
+  question: MetricsQuestion,
+  values: SqlValues,
+  states: { source: string; measure: EventMeasure | ViewMeasure; having: string },
+): Promise<MetricsAnswer> {
+  const { source, measure, having } = states;
   const groups = question.groupBy.map((_, i) => `g${i + 1}`);
   const rows = await store.select<Row>(
-    seriesSql(source, groups, measure.aggregate, ofViews ? '1' : 'total > 0', question.limit + 1),
+    seriesSql(source, groups, measure.aggregate, having, question.limit + 1),
     values.params,
   );
-  const divisor = ofViews ? measure.divisor : 1;
+  const divisor = measure.of === 'views' ? measure.divisor : 1;
   return {
     truncated: rows.length > question.limit,
     series: rows.slice(0, question.limit).map((row) => ({

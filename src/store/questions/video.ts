@@ -1,8 +1,9 @@
-import { currentViewsSql } from '../sql/current.ts';
+import { momentViewsSql } from '../sql/current.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
-import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import type { ViewMoment, ViewMoments } from '../view-moments.ts';
+import type { StoreReader } from './buckets.ts';
 
 export interface VideoQuestion {
   readonly videoId: string;
@@ -14,7 +15,6 @@ export interface VideoQuestion {
   readonly exact: boolean;
   /** The catalogue's duration; it wins over what the player said. */
   readonly durationMs: number | null;
-  readonly gapLimitMs: number;
 }
 
 export interface VideoAnswer {
@@ -51,19 +51,27 @@ interface Row {
 const QUARTILES = [25, 50, 75, 99.5];
 
 /** Video metrics of product §5 over one video's views, exact at this moment. Rejects with StoreError. */
-export async function askVideo(store: StoreReader, question: VideoQuestion): Promise<VideoAnswer> {
+export async function askVideo(
+  store: StoreReader,
+  moments: ViewMoments,
+  question: VideoQuestion,
+): Promise<VideoAnswer> {
+  return await moments.use((moment) => askAt(store, moment, question));
+}
+
+async function askAt(store: StoreReader, moment: ViewMoment, question: VideoQuestion): Promise<VideoAnswer> {
   const { apps, range } = question;
-  const dirty = await readDirtyBuckets(store, apps, null);
   const values = new SqlValues();
   const started = `started_at >= ${values.instant(range.from)} AND started_at < ${values.instant(range.to)}`;
-  const views = currentViewsSql({
-    apps: appsSql(values, apps),
-    views: `video_id = ${values.text(question.videoId)}`,
-    where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
-    gapLimitMs: question.gapLimitMs,
-    dimensions: ['is_bot'],
-    dirty: dirtyListSql(dirty, values),
-  });
+  const views = momentViewsSql(
+    {
+      apps: appsSql(values, apps),
+      views: `video_id = ${values.text(question.videoId)}`,
+      where: `${started} AND ${question.bots ? '1' : 'NOT is_bot'}`,
+    },
+    moment,
+    ['is_bot'],
+  );
   const duration = `ifNull(${values.add('Nullable(Float64)', question.durationMs)}, duration_ms)`;
   const distinct = question.exact ? 'uniqExactIf' : 'uniqCombined64If';
   const [row] = await store.select<Row>(

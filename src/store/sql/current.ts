@@ -39,21 +39,41 @@ export interface ViewScope {
 
 /** Views in scope (`viewColumns`), exact at this moment, as a SELECT. */
 export function currentViewsSql(scope: ViewScope): string {
-  const { dimensions = VIEW_DIMENSIONS, gapLimitMs } = scope;
-  const dirty = scope.dirty ?? dirtyBucketsSql(scope.apps);
-  const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${scope.apps} AND ${scope.views}`;
+  const { dimensions = VIEW_DIMENSIONS, apps, views, where, gapLimitMs } = scope;
+  const dirty = scope.dirty ?? dirtyBucketsSql(apps);
+  const open = `(app_id, ${bucketOf}) IN (${dirty}) AND ${apps} AND ${views}`;
   const touched = `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND ${open}`;
   const states = `(
     ${bucketStatesSql('events', open, gapLimitMs, dimensions)}
     UNION ALL
     SELECT ${viewBucketColumns(dimensions).join(', ')} FROM view_buckets FINAL
-    WHERE ${scope.apps} AND ${scope.views} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
+    WHERE ${apps} AND ${views} AND ${viewKey} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
   )`;
   const columns = viewColumns(dimensions).join(', ');
   return `
 SELECT ${columns} FROM views FINAL
-WHERE ${scope.apps} AND ${scope.views} AND (${scope.where}) AND ${viewKey} NOT IN (${touched})
+WHERE ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
 UNION ALL
 SELECT ${columns} FROM (${foldViewsSql(states, gapLimitMs, dimensions)})
-WHERE ${scope.where}`;
+WHERE ${where}`;
+}
+
+/**
+ * The same of a moment whose dirty views are finished in a table: those there, and of the others what the recomputed
+ * table says.
+ */
+export function momentViewsSql(
+  scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+  moment: { readonly table: string; readonly intact: string },
+  dimensions: readonly ViewDimension[],
+): string {
+  const { apps, views, where } = scope;
+  const columns = viewColumns(dimensions).join(', ');
+  const touched = `SELECT app_id, video_id, view_id FROM ${moment.table} WHERE ${moment.intact} AND ${apps} AND ${views}`;
+  return `
+SELECT ${columns} FROM views FINAL
+WHERE ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
+UNION ALL
+SELECT ${columns} FROM ${moment.table}
+WHERE ${moment.intact} AND ${apps} AND ${views} AND (${where})`;
 }

@@ -1,4 +1,4 @@
-import { currentViewsSql } from './current.ts';
+import { momentViewsSql } from './current.ts';
 import { type Filter, filterSql, filtersSql } from './filters.ts';
 import type { Dimension, EventMeasure, ViewMeasure } from './metric-measures.ts';
 import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql } from './range.ts';
@@ -20,6 +20,9 @@ export interface StatesQuestion {
   readonly apps: readonly string[] | null;
   readonly bots: boolean;
   readonly gapLimitMs: number;
+}
+
+export interface EventStatesQuestion extends StatesQuestion {
   /** SELECT of the dirty buckets, `app_id, bucket`. */
   readonly dirty: string;
 }
@@ -64,7 +67,11 @@ function wholeBuckets(range: TimeRange): TimeRange {
   };
 }
 
-export function eventStatesSql(measure: EventMeasure, question: StatesQuestion, values: SqlValues): string {
+export function eventStatesSql(
+  measure: EventMeasure,
+  question: EventStatesQuestion,
+  values: SqlValues,
+): string {
   if (!fitsRollup(measure, question)) return rawStatesSql(measure, question, values, '1');
   const { from, to } = wholeBuckets(question.range);
   const [first, end] = [values.second(from / 1000), values.second(to / 1000)];
@@ -95,15 +102,18 @@ WHERE ${appsSql(values, question.apps)} AND ${timestampSql(question.range, value
 GROUP BY ALL`;
 }
 
-export function viewStatesSql(measure: ViewMeasure, question: StatesQuestion, values: SqlValues): string {
+export function viewStatesSql(
+  measure: ViewMeasure,
+  moment: { readonly table: string; readonly intact: string },
+  question: StatesQuestion,
+  values: SqlValues,
+): string {
   const foreign = question.filters.filter((f) => !VIEW_FIELDS.includes(f.field));
-  const views = currentViewsSql({
-    apps: appsSql(values, question.apps),
-    dirty: question.dirty,
-    ...viewFilterSql(question, values),
-    gapLimitMs: question.gapLimitMs,
-    dimensions: neededDimensions(question, foreign.length > 0),
-  });
+  const views = momentViewsSql(
+    { apps: appsSql(values, question.apps), ...viewFilterSql(question, values) },
+    moment,
+    neededDimensions(question, foreign.length > 0),
+  );
   return `
 SELECT ${headSql(false, 'started_at', question, values)}, ${measure.aggregate}StateIf(${measure.argument}, ${measure.condition}) AS s
 FROM (${views})

@@ -1,0 +1,44 @@
+import { BUCKET_OF } from './range.ts';
+import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from './views.ts';
+
+/**
+ * The statements of a moment (store/view-moments.ts): every view with rows in a dirty bucket, finished, in a table.
+ * `dirty`: a SELECT of `app_id, bucket`.
+ */
+
+const STATE = VIEW_BUCKET_COLUMNS.join(', ');
+const VIEW = VIEW_COLUMNS.join(', ');
+const VIEW_KEY = '(app_id, video_id, view_id)';
+
+/** What tells that nothing landed in a bucket: how many rows it has, and when they came. */
+export function bucketPrintsSql(dirty: string): string {
+  return `
+SELECT app_id, toUnixTimestamp(${BUCKET_OF}) AS second, count() AS rows, toString(sum(toUnixTimestamp64Milli(inserted_at))) AS print
+FROM events WHERE (app_id, ${BUCKET_OF}) IN (${dirty})
+GROUP BY app_id, second`;
+}
+
+export function createStatesSql(table: string): string {
+  return `CREATE TABLE ${table} ENGINE = Memory AS SELECT ${STATE} FROM view_buckets WHERE 0`;
+}
+
+/** The states of the dirty buckets, from raw: all that costs much. */
+export function fillStatesSql(table: string, dirty: string, gapLimitMs: number): string {
+  const where = `(app_id, ${BUCKET_OF}) IN (${dirty})`;
+  return `INSERT INTO ${table} SELECT ${STATE} FROM (${bucketStatesSql('events', where, gapLimitMs)})`;
+}
+
+export function createViewsSql(table: string): string {
+  return `CREATE TABLE ${table} ENGINE = Memory AS SELECT ${VIEW} FROM views WHERE 0`;
+}
+
+/** The views that have states there, with what the clean buckets know of them. */
+export function fillViewsSql(table: string, states: string, dirty: string, gapLimitMs: number): string {
+  const touched = `SELECT app_id, video_id, view_id FROM ${states}`;
+  const all = `(
+    SELECT ${STATE} FROM ${states}
+    UNION ALL
+    SELECT ${STATE} FROM view_buckets FINAL WHERE ${VIEW_KEY} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
+  )`;
+  return `INSERT INTO ${table} SELECT ${VIEW} FROM (${foldViewsSql(all, gapLimitMs)})`;
+}

@@ -1,0 +1,228 @@
+/**
+ * The views with rows in dirty buckets at one moment, finished, for all questions of that moment.
+ *
+ * In: questions about views. Out: for each a table that holds all that was readable when the question came. Folding raw
+ * rows costs 1 us a row, so it is done once for all who ask: questions that come while one moment is made wait for the
+ * next and share it, as writers share a group commit. A moment in which nothing landed is the one before. What can be
+ * lost: nothing; the table is in the server's memory, and a statement that finds it changed fails and is tried again.
+ */
+import { randomBytes } from 'node:crypto';
+import type { StoreClient } from './client.ts';
+import { type DirtyBuckets, dirtyListSql, readDirtyBuckets } from './questions/buckets.ts';
+import {
+  bucketPrintsSql,
+  createStatesSql,
+  createViewsSql,
+  fillStatesSql,
+  fillViewsSql,
+} from './sql/moment.ts';
+import { SqlValues } from './sql/values.ts';
+import { StoreError } from './store-error.ts';
+
+export interface ViewMoment {
+  readonly dirty: DirtyBuckets;
+  readonly table: string;
+  /** Condition that fails the statement when the table is not what it was. */
+  readonly intact: string;
+}
+
+export interface ViewMoments {
+  /** Runs the question on a moment that began after this call. Rejects as it does, or with StoreError. */
+  use<T>(question: (moment: ViewMoment) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface ViewMomentsOptions {
+  readonly store: Pick<StoreClient, 'select' | 'command'>;
+  readonly gapLimitMs: number;
+  readonly log: { debug(facts: object, message: string): void };
+  /** The table is dropped when nobody asked for so long. Default: 60,000. */
+  readonly idleMs?: number;
+}
+
+interface Moment extends ViewMoment {
+  /** What was in the dirty buckets. */
+  readonly print: string;
+  users: number;
+  superseded: boolean;
+}
+
+const PREFIX = 'view_moment_';
+const IDLE_MS = 60_000;
+/** Of a process that ended without dropping it. */
+const ORPHAN_HOURS = 2;
+const THROWN = 395;
+const UNKNOWN_TABLE = 60;
+const QUICK = { fsync_metadata: 0 };
+/** Long lists of buckets stand in these statements. */
+const LONG = {
+  max_query_size: 16 * 1024 * 1024,
+  max_ast_elements: 1_000_000,
+  max_expanded_ast_elements: 1_000_000,
+};
+
+export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
+  const { idleMs = IDLE_MS } = options;
+  const maker = new MomentMaker(options);
+  let current: Moment | null = null;
+  let running: Promise<unknown> = Promise.resolve();
+  let next: Promise<Moment> | null = null;
+  let idle: NodeJS.Timeout | undefined;
+
+  /** The one that begins when the one under way is done; everybody who comes until then shares it. */
+  function nextMoment(): Promise<Moment> {
+    next ??= (async () => {
+      await running;
+      const made = (async () => {
+        next = null;
+        const before = current;
+        current = await maker.advance(before);
+        if (before !== null && before !== current) retire(before);
+        return current;
+      })();
+      running = made.catch(() => {});
+      return await made;
+    })();
+    return next;
+  }
+
+  function retire(moment: Moment): void {
+    moment.superseded = true;
+    if (moment.users === 0) maker.drop(moment.table);
+  }
+
+  function forget(moment: Moment | null): void {
+    if (moment === null || current !== moment) return;
+    current = null;
+    retire(moment);
+  }
+
+  return {
+    async use(question) {
+      clearTimeout(idle);
+      for (let attempt = 0; ; attempt++) {
+        const moment = await nextMoment();
+        moment.users++;
+        try {
+          return await question(moment);
+        } catch (error) {
+          if (attempt > 0 || !isLost(error)) throw error;
+          forget(moment);
+        } finally {
+          if (--moment.users === 0 && moment.superseded) maker.drop(moment.table);
+          clearTimeout(idle);
+          idle = setTimeout(() => void running.then(() => forget(current)), idleMs).unref();
+        }
+      }
+    },
+    async close() {
+      clearTimeout(idle);
+      await running;
+      forget(current);
+      await maker.dropped();
+    },
+  };
+}
+
+/** The server was restarted, or somebody dropped the table: it can be made again. */
+function isLost(error: unknown): boolean {
+  return error instanceof StoreError && (error.code === THROWN || error.code === UNKNOWN_TABLE);
+}
+
+class MomentMaker {
+  readonly #options: ViewMomentsOptions;
+  readonly #instance = randomBytes(6).toString('hex');
+  readonly #drops = new Set<Promise<void>>();
+  #made = 0;
+  #orphansGone = false;
+
+  constructor(options: ViewMomentsOptions) {
+    this.#options = options;
+  }
+
+  /** The moment before, when nothing landed since. */
+  async advance(before: Moment | null): Promise<Moment> {
+    if (!this.#orphansGone) await this.#dropOrphans();
+    const { store } = this.#options;
+    // First, as everywhere: what is clean now is in the tables whenever these are read.
+    const dirty = await readDirtyBuckets(store, null, null);
+    const values = new SqlValues();
+    const list = dirtyListSql(dirty, values);
+    const rows = await store.select<Print>(bucketPrintsSql(list), values.params, { settings: LONG });
+    const print = printOf(dirty, rows);
+    if (before?.print === print) return before;
+    const table = this.#name();
+    try {
+      return {
+        dirty,
+        table,
+        print,
+        intact: await this.#fill(table, list, values),
+        users: 0,
+        superseded: false,
+      };
+    } catch (error) {
+      this.drop(table);
+      throw error;
+    }
+  }
+
+  /** Gives the condition that the table is as it is now. */
+  async #fill(table: string, dirty: string, values: SqlValues): Promise<string> {
+    const { store, gapLimitMs } = this.#options;
+    const run = (sql: string) => store.command(sql, values.params, { settings: { ...LONG, ...QUICK } });
+    const states = this.#name();
+    try {
+      await run(createStatesSql(states));
+      await run(fillStatesSql(states, dirty, gapLimitMs));
+      await run(createViewsSql(table));
+      await run(fillViewsSql(table, states, dirty, gapLimitMs));
+      const [row] = await store.select<{ rows: number }>(`SELECT count() AS rows FROM ${table}`);
+      return `throwIf((SELECT count() FROM ${table}) != ${row!.rows}, 'the moment is lost') = 0`;
+    } finally {
+      this.drop(states);
+    }
+  }
+
+  #name(): string {
+    return `${PREFIX}${this.#instance}_${++this.#made}`;
+  }
+
+  /** Behind the scenes: SYNC, since the server would keep the rows in memory for minutes else. */
+  drop(table: string): void {
+    const dropping = this.#options.store
+      .command(`DROP TABLE IF EXISTS ${table} SYNC`)
+      .catch((error: Error) =>
+        this.#options.log.debug({ table, error: error.message }, 'a table of a moment was not dropped'),
+      );
+    this.#drops.add(dropping);
+    void dropping.then(() => this.#drops.delete(dropping));
+  }
+
+  async dropped(): Promise<void> {
+    await Promise.all(this.#drops);
+  }
+
+  async #dropOrphans(): Promise<void> {
+    const tables = await this.#options.store.select<{ name: string }>(
+      `SELECT name FROM system.tables WHERE database = currentDatabase() AND startsWith(name, '${PREFIX}')
+       AND metadata_modification_time < now() - INTERVAL ${ORPHAN_HOURS} HOUR`,
+    );
+    for (const { name } of tables) this.drop(name);
+    this.#orphansGone = true;
+  }
+}
+
+interface Print {
+  readonly app_id: string;
+  readonly second: number;
+  readonly rows: number;
+  readonly print: string;
+}
+
+/** Another text whenever the dirty buckets, or what is in them, are others. */
+function printOf({ apps, buckets }: DirtyBuckets, rows: readonly Print[]): string {
+  const listed = buckets.map((second, i) => [second, apps[i]]);
+  const found = rows.map(({ app_id, second, rows, print }) => [second, app_id, rows, print]);
+  return JSON.stringify([listed.map(String).sort(), found.map(String).sort()]);
+}
