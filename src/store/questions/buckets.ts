@@ -47,14 +47,14 @@ export async function readSettledStamp(
 ): Promise<string | null> {
   const values = new SqlValues();
   const within = `bucket >= ${values.second(bucketSecond(range.from))} AND bucket < ${values.second(Math.ceil(range.to / 1000))}`;
-  const [row] = await store.select<{ dirty: number; buckets: number; lease: number }>(
-    `SELECT countIf(lease >= clean) AS dirty, count() AS buckets, max(toUnixTimestamp64Milli(lease)) AS lease
+  const [row] = await store.select<{ dirty: number; buckets: number; last: number }>(
+    `SELECT countIf(lease >= clean) AS dirty, count() AS buckets, max(toUnixTimestamp64Milli(lease)) AS last
      FROM (SELECT max(lease_until) AS lease, max(as_of) AS clean FROM bucket_state
        WHERE ${appsSql(values, apps)} AND ${within} GROUP BY app_id, bucket)`,
     values.params,
   );
-  const { dirty, buckets, lease } = row!;
-  return dirty > 0 ? null : `${buckets} ${lease}`;
+  const { dirty, buckets, last } = row!;
+  return dirty > 0 ? null : `${buckets} ${last}`;
 }
 
 /** The list as a SELECT of `app_id, bucket`, to stand after IN. */

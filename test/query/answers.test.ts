@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMemoryCache } from '../../src/cache/memory.ts';
+import { type AnswersOptions, createAnswers, type Question } from '../../src/query/answers.ts';
+
+const plain: Question = { name: 'metrics', date: 'default', parts: ['a'], afresh: false, settled: null };
+
+/** Longer than any test, so that only what is tested ends an answer's time. */
+const LONG_MS = 3_600_000;
+
+function open(more: Partial<AnswersOptions> = {}) {
+  const seen: string[] = [];
+  const answers = createAnswers({
+    cache: createMemoryCache({ bytesMax: 1_000_000, observe() {} }),
+    freshMs: LONG_MS,
+    settledMs: LONG_MS,
+    version: () => 0,
+    atOnceMax: 8,
+    observe: (outcome) => void seen.push(outcome),
+    ...more,
+  });
+  let made = 0;
+  const ask = async (question: Partial<Question> = {}) =>
+    Buffer.from(
+      await answers.give({ ...plain, ...question }, async () => Buffer.from(`answer ${++made}`)),
+    ).toString();
+  return { answers, ask, seen };
+}
+
+test('an answer is given again while nothing was stored', async () => {
+  let stored = 0;
+  const { ask, seen } = open({ version: () => stored });
+  assert.equal(await ask(), 'answer 1');
+  assert.equal(await ask(), 'answer 1');
+  stored = 7;
+  assert.equal(await ask(), 'answer 2');
+  assert.equal(await ask(), 'answer 2');
+  assert.deepEqual(seen, ['miss', 'hit', 'miss', 'hit']);
+});
+
+test('what was changed through this process is seen at once', async () => {
+  const { answers, ask } = open();
+  assert.equal(await ask(), 'answer 1');
+  answers.changed();
+  assert.equal(await ask(), 'answer 2');
+});
+
+test('callers with other apps, and other parameters, have answers of their own', async () => {
+  const { ask } = open();
+  assert.equal(await ask({ parts: ['/metrics', { metric: 'views' }, ['tube']] }), 'answer 1');
+  assert.equal(await ask({ parts: ['/metrics', { metric: 'views' }, ['kids']] }), 'answer 2');
+  assert.equal(await ask({ parts: ['/metrics', { metric: 'views' }, null] }), 'answer 3');
+  assert.equal(await ask({ parts: ['/metrics', { metric: 'users' }, ['tube']] }), 'answer 4');
+  assert.equal(await ask({ parts: ['/metrics', { metric: 'views' }, ['tube']] }), 'answer 1');
+});
+
+test('a caller who wants it afresh gets that, and without a time nobody gets an old one', async () => {
+  const one = open();
+  assert.equal(await one.ask(), 'answer 1');
+  assert.equal(await one.ask({ afresh: true }), 'answer 2');
+  const other = open({ freshMs: 0 });
+  assert.equal(await other.ask(), 'answer 1');
+  assert.equal(await other.ask(), 'answer 2');
+  assert.deepEqual(other.seen, ['afresh', 'afresh']);
+});
+
+test('equal questions that come together are asked once; a failure reaches all of them and is not kept', async () => {
+  const { answers, ask, seen } = open();
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  let asked = 0;
+  const make = () => {
+    asked++;
+    return promise;
+  };
+  const give = () => answers.give(plain, make);
+  const callers = Array.from({ length: 20 }, give);
+  resolve(Buffer.from('one for all'));
+  for (const answer of await Promise.all(callers))
+    assert.equal(Buffer.from(answer).toString(), 'one for all');
+  assert.equal(asked, 1);
+  assert.equal(seen.filter((outcome) => outcome === 'shared').length, 19);
+
+  reject(new Error('never'));
+  const failing = Array.from({ length: 3 }, () =>
+    answers.give({ ...plain, parts: 'b' }, () => Promise.reject(new Error('gone'))),
+  );
+  for (const { status } of await Promise.allSettled(failing)) assert.equal(status, 'rejected');
+  assert.equal(await ask({ parts: 'b' }), 'answer 1');
+});
+
+test('one that began before something was stored is not joined', async () => {
+  let stored = 0;
+  const { answers } = open({ version: () => stored });
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+  const before = answers.give(plain, () => promise);
+  stored++;
+  const after = await answers.give(plain, async () => Buffer.from('with it'));
+  resolve(Buffer.from('without it'));
+  assert.equal(Buffer.from(after).toString(), 'with it');
+  assert.equal(Buffer.from(await before).toString(), 'without it');
+  assert.equal(Buffer.from(await answers.give(plain, () => promise)).toString(), 'with it');
+});
+
+test('an answer about a time that is over lasts as long as nothing lands there', async () => {
+  let stored = 0;
+  let stamp: string | null = '3 1000';
+  const settled = { range: '0 1000', stamp: async () => stamp };
+  const { ask, seen } = open({ version: () => stored });
+  assert.equal(await ask({ settled }), 'answer 1');
+  // Something was stored elsewhere: the range is looked at again, and is as it was.
+  stored++;
+  assert.equal(await ask({ settled }), 'answer 1');
+  assert.equal(await ask({ settled }), 'answer 1');
+  assert.deepEqual(seen, ['miss', 'settled', 'hit']);
+  stored++;
+  stamp = null;
+  assert.equal(await ask({ settled }), 'answer 2');
+  stored++;
+  stamp = '3 2000';
+  assert.equal(await ask({ settled }), 'answer 3');
+  stored++;
+  assert.equal(await ask({ settled }), 'answer 3');
+});
+
+test('what lands while a settled answer is made makes it one that does not last', async () => {
+  let stored = 0;
+  let stamp = 'before';
+  const { answers, ask } = open({ version: () => stored });
+  const settled = { range: '0 1000', stamp: async () => stamp };
+  await answers.give({ ...plain, settled }, async () => {
+    stamp = 'after';
+    return Buffer.from('torn');
+  });
+  stored++;
+  assert.equal(await ask({ settled }), 'answer 1');
+});
+
+test('no more questions are worked on at once than may be, and each has its turn', async () => {
+  const { answers } = open({ atOnceMax: 2 });
+  let running = 0;
+  let most = 0;
+  const ask = (n: number) =>
+    answers.give({ ...plain, parts: n }, async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setImmediate(resolve));
+      running--;
+      if (n % 3 === 0) throw new Error('a failure gives its place back');
+      return Buffer.from(String(n));
+    });
+  const outcomes = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => ask(n)));
+  assert.equal(most, 2);
+  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 8);
+});
+
+test('a cache that is away costs no answer', async () => {
+  const { ask } = open({
+    cache: {
+      kind: 'redis',
+      get: async () => null,
+      set: async () => {},
+      delete: async () => {},
+      state: () => ({ ok: false, reason: 'away' }),
+      close: async () => {},
+    },
+  });
+  assert.equal(await ask(), 'answer 1');
+  assert.equal(await ask(), 'answer 2');
+});
