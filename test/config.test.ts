@@ -121,6 +121,30 @@ test('ClickHouse as host and port: the usual port, a whole URL, ours first, nons
   assert.equal(faultsOf({ ANALYTICS_CH_URL: 'db' }).length, 1);
 });
 
+test('Valkey as host and number; ours first; nonsense', () => {
+  assert.equal(readConfig({ VALKEY_HOST: 'cache' }).redisUrl, 'redis://cache:6379/4');
+  const whole = { VALKEY_HOST: 'cache', VALKEY_PORT: '7000', VALKEY_DB: '2', VALKEY_PASSWORD: 'p@ss/word' };
+  assert.equal(readConfig(whole).redisUrl, 'redis://:p%40ss%2Fword@cache:7000/2');
+  const named = { VALKEY_HOST: 'cache', VALKEY_USERNAME: 'ann', VALKEY_PASSWORD: 'x', VALKEY_DB: '0' };
+  assert.equal(readConfig(named).redisUrl, 'redis://ann:x@cache:6379/0');
+  assert.equal(readConfig({ VALKEY_DB: '3' }).redisUrl, '', 'a number alone names no server');
+  assert.equal(
+    readConfig({ VALKEY_HOST: 'cache', ANALYTICS_REDIS_URL: 'rediss://ours:1' }).redisUrl,
+    'rediss://ours:1',
+  );
+  assert.equal(faultsOf({ VALKEY_HOST: 'cache', VALKEY_DB: 'four' }).length, 1);
+});
+
+test('URLs of PostgreSQL and Redis are looked at, and their passwords not repeated', () => {
+  assert.equal(readConfig({ ANALYTICS_PG_URL: 'postgresql://db/sluice' }).pgUrl, 'postgresql://db/sluice');
+  for (const name of ['ANALYTICS_PG_URL', 'ANALYTICS_REDIS_URL']) {
+    const faults = faultsOf({ [name]: 'http://me:hush@db' });
+    assert.equal(faults.length, 1);
+    assert.match(faults[0]!, new RegExp(name));
+    assert.doesNotMatch(faults[0]!, /hush/);
+  }
+});
+
 test('lists and choices', () => {
   assert.deepEqual([...readConfig({ ANALYTICS_ROLES: ' ingest, live ,' }).roleSet], ['ingest', 'live']);
   assert.match(faultsOf({ ANALYTICS_ROLES: 'ingest,cook' })[0]!, /ANALYTICS_ROLES has 'cook'/);
