@@ -80,7 +80,11 @@ export async function describeApi(): Promise<OpenApiDocument> {
     catalog: {} as never,
     access: { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) },
     gapLimitMs: 1,
-    answers: { give: (_question: unknown, make: () => Promise<Uint8Array>) => make(), changed() {} },
+    answers: {
+      give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
+      changed() {},
+      close() {},
+    },
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
     now: () => 0,

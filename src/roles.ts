@@ -164,19 +164,21 @@ async function openQuery(house: House): Promise<void> {
   const cache = openAnswerCache(house);
   const moments = openViewMoments({ store: store.client, gapLimitMs: config.gapLimitMs, log: house.logger });
   closers.add('moments', () => moments.close());
+  const answers = createAnswers({
+    cache,
+    freshMs: config.answerFreshMs,
+    settledMs: config.answerSettledSeconds * 1000,
+    atOnceMax: config.questionsAtOnceMax,
+    version: () => metrics.eventsInserted.total,
+    observe: (outcome) => metrics.http.answers.add(outcome, 1),
+  });
+  closers.add('answers', async () => answers.close());
   await http.app.register(queryRoutes, {
     store: store.client,
     moments,
     catalog,
     access,
-    answers: createAnswers({
-      cache,
-      freshMs: config.answerFreshMs,
-      settledMs: config.answerSettledSeconds * 1000,
-      atOnceMax: config.questionsAtOnceMax,
-      version: () => metrics.eventsInserted.total,
-      observe: (outcome) => metrics.http.answers.add(outcome, 1),
-    }),
+    answers,
     gapLimitMs: config.gapLimitMs,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),

@@ -8,6 +8,9 @@
  */
 import { hash } from 'node:crypto';
 import type { Cache } from '../cache/cache.ts';
+import { HttpProblem } from '../http/problem.ts';
+
+const RETRY_AFTER_MS = 1_000;
 
 export interface AnswersOptions {
   readonly cache: Cache;
@@ -46,6 +49,8 @@ export interface Answers {
   give(question: Question, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
   /** Something was changed through this process: what was made before is not given again. */
   changed(): void;
+  /** Questions that wait for their turn, and those that come, are refused as `closing`. */
+  close(): void;
 }
 
 interface Flight {
@@ -56,7 +61,7 @@ interface Flight {
 export function createAnswers(options: AnswersOptions): Answers {
   const { cache, freshMs, settledMs, observe } = options;
   const flights = new Map<string, Flight>();
-  const run = createQueue(options.atOnceMax);
+  const { run, close } = createQueue(options.atOnceMax);
   let changes = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
   // Versions count from the start of a process, so another process's answers are not for this one once it stores.
@@ -128,6 +133,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       changes++;
       changedAt = performance.now();
     },
+    close,
   };
 }
 
@@ -139,20 +145,33 @@ function withStamp(stamp: string, answer: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${stamp}\0`), answer]);
 }
 
+interface Queue {
+  run<T>(work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
 /** Runs at most so many at once, first come, first served. */
-function createQueue(atOnceMax: number): <T>(work: () => Promise<T>) => Promise<T> {
+function createQueue(atOnceMax: number): Queue {
   let running = 0;
+  let closed = false;
   const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running < atOnceMax) running++;
-    // Whoever ends hands on its place.
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) running--;
-      else next();
-    }
+  return {
+    async run(work) {
+      if (running < atOnceMax) running++;
+      // Whoever ends hands on its place.
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      try {
+        if (closed)
+          throw new HttpProblem('closing', 'The service is stopping.', { retryAfterMs: RETRY_AFTER_MS });
+        return await work();
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) running--;
+        else next();
+      }
+    },
+    close() {
+      closed = true;
+    },
   };
 }

@@ -152,6 +152,19 @@ test('no more questions are worked on at once than may be, and each has its turn
   assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 8);
 });
 
+test('when it is closed those under way end, and those that wait are refused', async () => {
+  const { answers } = open({ atOnceMax: 1 });
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+  const under = answers.give({ ...plain, parts: 1 }, () => promise);
+  const waits = answers.give({ ...plain, parts: 2 }, async () => Buffer.from('never'));
+  // Both have asked the cache and are in the queue.
+  await new Promise((done) => setImmediate(done));
+  answers.close();
+  resolve(Buffer.from('in time'));
+  assert.equal(Buffer.from(await under).toString(), 'in time');
+  await assert.rejects(waits, { code: 'closing' });
+});
+
 test('a cache that is away costs no answer', async () => {
   const { ask } = open({
     cache: {
