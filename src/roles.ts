@@ -13,6 +13,7 @@ import { type Live, openLive } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { createAnswers } from './query/answers.ts';
+import { boundStore } from './query/bounded-store.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
@@ -168,13 +169,13 @@ async function openQuery(house: House): Promise<void> {
     cache,
     freshMs: config.answerFreshMs,
     settledMs: config.answerSettledSeconds * 1000,
-    atOnceMax: config.questionsAtOnceMax,
     version: () => metrics.eventsInserted.total,
     observe: (outcome) => metrics.http.answers.add(outcome, 1),
   });
-  closers.add('answers', async () => answers.close());
+  const bounded = boundStore(store.client, config.questionsAtOnceMax);
+  closers.add('questions', async () => bounded.close());
   await http.app.register(queryRoutes, {
-    store: store.client,
+    store: bounded,
     moments,
     catalog,
     access,
