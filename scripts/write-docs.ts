@@ -83,7 +83,6 @@ export async function describeApi(): Promise<OpenApiDocument> {
     answers: {
       give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
       changed() {},
-      close() {},
     },
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,

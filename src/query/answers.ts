@@ -8,9 +8,6 @@
  */
 import { hash } from 'node:crypto';
 import type { Cache } from '../cache/cache.ts';
-import { HttpProblem } from '../http/problem.ts';
-
-const RETRY_AFTER_MS = 1_000;
 
 export interface AnswersOptions {
   readonly cache: Cache;
@@ -20,8 +17,6 @@ export interface AnswersOptions {
   readonly settledMs: number;
   /** Another number whenever this process stored something. */
   readonly version: () => number;
-  /** Questions worked on at once; others wait. */
-  readonly atOnceMax: number;
   /** What became of a question: `hit` from the cache, `shared` with one under way, `settled`, `miss`, `afresh`. */
   readonly observe: (outcome: AnswerOutcome) => void;
 }
@@ -49,8 +44,6 @@ export interface Answers {
   give(question: Question, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
   /** Something was changed through this process: what was made before is not given again. */
   changed(): void;
-  /** Questions that wait for their turn, and those that come, are refused as `closing`. */
-  close(): void;
 }
 
 interface Flight {
@@ -61,7 +54,6 @@ interface Flight {
 export function createAnswers(options: AnswersOptions): Answers {
   const { cache, freshMs, settledMs, observe } = options;
   const flights = new Map<string, Flight>();
-  const { run, close } = createQueue(options.atOnceMax);
   let changes = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
   // Versions count from the start of a process, so another process's answers are not for this one once it stores.
@@ -84,7 +76,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     // Before the answer is made: what lands while it is made then makes it one that does not last.
     const stamp = question.settled === null ? null : await question.settled.stamp();
     const kept = stamp === null ? null : await readSettled(settledKey!, stamp);
-    const answer = kept ?? (await run(make));
+    const answer = kept ?? (await make());
     observe(kept === null ? 'miss' : 'settled');
     if (stamp !== null && kept === null) await cache.set(settledKey!, withStamp(stamp, answer), settledMs);
     // A settled one is as of this moment again; its age counts from the look at the store.
@@ -104,7 +96,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     async give(question, make) {
       if (freshMs === 0 || question.afresh) {
         observe('afresh');
-        return await run(make);
+        return await make();
       }
       const key = keyOf(question, version());
       const under = flights.get(key);
@@ -133,7 +125,6 @@ export function createAnswers(options: AnswersOptions): Answers {
       changes++;
       changedAt = performance.now();
     },
-    close,
   };
 }
 
@@ -143,35 +134,4 @@ function keyOf({ name, date, parts }: Question, version: string): string {
 
 function withStamp(stamp: string, answer: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${stamp}\0`), answer]);
-}
-
-interface Queue {
-  run<T>(work: () => Promise<T>): Promise<T>;
-  close(): void;
-}
-
-/** Runs at most so many at once, first come, first served. */
-function createQueue(atOnceMax: number): Queue {
-  let running = 0;
-  let closed = false;
-  const waiting: (() => void)[] = [];
-  return {
-    async run(work) {
-      if (running < atOnceMax) running++;
-      // Whoever ends hands on its place.
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-      try {
-        if (closed)
-          throw new HttpProblem('closing', 'The service is stopping.', { retryAfterMs: RETRY_AFTER_MS });
-        return await work();
-      } finally {
-        const next = waiting.shift();
-        if (next === undefined) running--;
-        else next();
-      }
-    },
-    close() {
-      closed = true;
-    },
-  };
 }

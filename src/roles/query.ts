@@ -9,6 +9,7 @@ import { createResend } from '../ingest/resend.ts';
 import { createJudge } from '../letters/judge.ts';
 import { estimateInFlight, readPipelineFacts } from '../pipeline-report.ts';
 import { createAnswers } from '../query/answers.ts';
+import { boundStore } from '../query/bounded-store.ts';
 import { queryRoutes } from '../query/query.ts';
 import type { LetterDesk } from '../query/replay.ts';
 import { forOperator } from '../start-error.ts';
@@ -33,13 +34,13 @@ export async function openQuery(house: House): Promise<void> {
     cache,
     freshMs: config.answerFreshMs,
     settledMs: config.answerSettledSeconds * 1000,
-    atOnceMax: config.questionsAtOnceMax,
     version: () => metrics.eventsInserted.total,
     observe: (outcome) => metrics.http.answers.add(outcome, 1),
   });
-  closers.add('answers', async () => answers.close());
+  const bounded = boundStore(store.client, config.questionsAtOnceMax);
+  closers.add('questions', async () => bounded.close());
   await http.app.register(queryRoutes, {
-    store: store.client,
+    store: bounded,
     moments,
     catalog,
     access,

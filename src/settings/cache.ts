@@ -51,10 +51,10 @@ export const cacheSettings = {
   ),
   questionsAtOnceMax: number(
     'ANALYTICS_QUESTIONS_AT_ONCE_MAX',
-    'questions',
+    'statements',
     8,
     1,
     1_000,
-    'Questions that this process works on at once; others wait for their turn.',
+    'Statements of questions that this process has in ClickHouse at once; others wait for their turn.',
   ),
 } as const satisfies Record<string, Setting>;

@@ -15,7 +15,6 @@ function open(more: Partial<AnswersOptions> = {}) {
     freshMs: LONG_MS,
     settledMs: LONG_MS,
     version: () => 0,
-    atOnceMax: 8,
     observe: (outcome) => void seen.push(outcome),
     ...more,
   });
@@ -133,36 +132,6 @@ test('what lands while a settled answer is made makes it one that does not last'
   });
   stored++;
   assert.equal(await ask({ settled }), 'answer 1');
-});
-
-test('no more questions are worked on at once than may be, and each has its turn', async () => {
-  const { answers } = open({ atOnceMax: 2 });
-  let running = 0;
-  let most = 0;
-  const ask = (n: number) =>
-    answers.give({ ...plain, parts: n }, async () => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setImmediate(resolve));
-      running--;
-      if (n % 3 === 0) throw new Error('a failure gives its place back');
-      return Buffer.from(String(n));
-    });
-  const outcomes = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => ask(n)));
-  assert.equal(most, 2);
-  assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 8);
-});
-
-test('when it is closed those under way end, and those that wait are refused', async () => {
-  const { answers } = open({ atOnceMax: 1 });
-  const { promise, resolve } = Promise.withResolvers<Uint8Array>();
-  const under = answers.give({ ...plain, parts: 1 }, () => promise);
-  const waits = answers.give({ ...plain, parts: 2 }, async () => Buffer.from('never'));
-  // Both have asked the cache and are in the queue.
-  await new Promise((done) => setImmediate(done));
-  answers.close();
-  resolve(Buffer.from('in time'));
-  assert.equal(Buffer.from(await under).toString(), 'in time');
-  await assert.rejects(waits, { code: 'closing' });
 });
 
 test('a cache that is away costs no answer', async () => {

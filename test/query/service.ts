@@ -68,7 +68,7 @@ export function openAccess(principal?: Partial<Principal>): Pick<Access, 'author
 /** Every question is asked afresh: rows come from the tests themselves, so nobody knows when something was stored. */
 export function freshAnswers(freshMs = 0): Answers {
   const cache = createMemoryCache({ bytesMax: 1_000_000, observe() {} });
-  return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, atOnceMax: 8, observe() {} });
+  return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, observe() {} });
 }
 
 export async function startQueryService(
