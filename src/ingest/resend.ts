@@ -29,9 +29,14 @@ export function createResend({ topic, ackTimeoutMs, now }: ResendOptions): Resen
 
 /** A record each, since each has an envelope of its own. */
 function recordOf(event: ResentEvent, partitions: number, now: number): NewRecord {
-  const { line, keyHash, sentAt, path, letterId } = event;
+  const { line, keyHash, path, letterId } = event;
   const outline = { ...event, source: path === '' ? 'dead-letters' : path, traceparent: null };
-  const record = createRecord(keyHash % partitions, line, 1, sentAt, outline);
+  const record = createRecord(
+    { partition: keyHash % partitions, value: line, count: 1 },
+    partitions,
+    event,
+    outline,
+  );
   // The log keeps it from today on, however long ago it was first received.
   return { ...record, headers: [...record.headers, ['dlq.id', letterId]], timestamp: now };
 }

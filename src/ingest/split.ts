@@ -22,16 +22,23 @@ export function createRecords(scan: Scan, partitions: number, outline: RecordOut
   let mixed = false;
   for (let i = 1; i < accepted && !mixed && partitions > 1; i++) mixed = keyHash[i]! % partitions !== first;
   if (!mixed) {
-    return [createRecord(first, Buffer.from(lines), accepted, scan.sentAt, outline)];
+    return [
+      createRecord(
+        { partition: first, value: Buffer.from(lines), count: accepted },
+        partitions,
+        scan,
+        outline,
+      ),
+    ];
   }
-  return splitLines(lines, lineEnd, keyHash, accepted, partitions).map(({ partition, value, count }) =>
-    createRecord(partition, value, count, scan.sentAt, outline),
+  return splitLines(lines, lineEnd, keyHash, accepted, partitions).map((share) =>
+    createRecord(share, partitions, scan, outline),
   );
 }
 
 interface Share {
   readonly partition: number;
-  readonly value: Buffer;
+  readonly value: Uint8Array;
   readonly count: number;
 }
 
@@ -81,12 +88,11 @@ function splitLines(
   return shares;
 }
 
-/** One record of `count` events. `sentAt` in epoch ms. */
+/** One record of one share; `partitions`: of the topic. `sentAt` in epoch ms. */
 export function createRecord(
-  partition: number,
-  value: Uint8Array,
-  count: number,
-  sentAt: number | null,
+  { partition, value, count }: Share,
+  partitions: number,
+  { sentAt }: { readonly sentAt: number | null },
   outline: RecordOutline,
 ): NewRecord {
   const headers: Header[] = [
@@ -95,6 +101,8 @@ export function createRecord(
     ['count', String(count)],
     ['source', outline.source],
   ];
+  // By how many it was chosen: the pipeline has to know when that changes.
+  if (partitions > 1) headers.push(['partitions', String(partitions)]);
   if (sentAt !== null) headers.push(['sent_at', String(Math.round(sentAt))]);
   if (outline.userAgent !== '') headers.push(['ua', outline.userAgent]);
   if (outline.traceparent !== null) headers.push(['traceparent', outline.traceparent]);

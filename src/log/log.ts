@@ -69,6 +69,8 @@ export interface Lag {
   /** Epoch ms of the first of them; null when there is none. */
   readonly oldestTimestamp: number | null;
   readonly committed: number;
+  /** What the last commit said beside the offset; '' when nothing. */
+  readonly metadata: string;
   readonly end: number;
   /** What the partition holds; null where nobody can tell. */
   readonly bytes: number | null;

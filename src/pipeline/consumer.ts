@@ -5,6 +5,7 @@ import { inSpan, type SpanStart, type Tracing } from '../telemetry/tracing.ts';
 import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
+import { awaitOthers, distrustedUntil, findChange, type Layout, readLayout, writeLayout } from './layout.ts';
 import { openPartitionState, type PartitionState } from './recovery.ts';
 import { sleep } from './sleep.ts';
 import { createSteps, type StepObserver } from './steps.ts';
@@ -54,6 +55,8 @@ export interface PipelineDependencies {
   readonly kernel: Kernel;
   readonly topic: Topic;
   readonly deadLetters: Topic;
+  /** Whose assignments these are. */
+  readonly group: string;
   readonly store: EventStore;
   readonly limits: PipelineLimits;
   readonly defaultApp: string;
@@ -112,9 +115,11 @@ class Road {
   /** The batch before, on its way into ClickHouse while the next one is filled. */
   #inFlight: Promise<void> = Promise.resolve();
   #writing = false;
+  #layout: Layout | null;
 
   constructor(assignment: Assignment, deps: PipelineDependencies) {
     this.#assignment = assignment;
+    this.#layout = readLayout(assignment.committed.metadata);
     this.#deps = deps;
     this.#source = { topic: deps.topic.name, partition: assignment.partition };
     const options = { topic: deps.topic.name };
@@ -125,14 +130,45 @@ class Road {
     const { signal } = this.#assignment;
     const state = await this.#open();
     const writer = this.#createWriter(state);
+    if (this.#layout !== null) await this.#settleLayout(this.#layout, state);
     let batch = this.#nextBatch();
     while (!signal.aborted) {
       const records = await this.#read(batch);
-      await this.#fill(batch, records, state);
+      const change = findChange(records, this.#layout);
+      await this.#fill(batch, change === null ? records : records.slice(0, change.index), state);
+      if (change !== null) {
+        if (batch.spans.length > 0) batch = await this.#handOver(batch, writer, state);
+        await this.#inFlight;
+        await this.#changeLayout(records[change.index]!.offset, change.layout, state);
+        continue;
+      }
       if (!this.#due(batch)) continue;
       batch = await this.#handOver(batch, writer, state);
     }
     await this.#inFlight;
+  }
+
+  /** Partitions were added, and this record is the first that was split by them: everything before it is committed. */
+  async #changeLayout(offset: number, layout: Layout, state: PartitionState): Promise<void> {
+    this.#layout = layout;
+    await this.#persist('commit', () => this.#assignment.commit(offset, writeLayout(layout)));
+    await this.#settleLayout(layout, state);
+    this.#assignment.seek(offset);
+  }
+
+  async #settleLayout(layout: Layout, { dedupe }: PartitionState): Promise<void> {
+    const { topic, group, store } = this.#deps;
+    const { signal } = this.#assignment;
+    if (!layout.settled) {
+      await this.#persist('layout', () =>
+        awaitOthers(this.#assignment, layout, topic, group, (ms) => sleep(ms, signal)),
+      );
+    }
+    this.#layout = { ...layout, settled: true };
+    await this.#persist('layout', async () => {
+      // Before the first event of all there is nothing that another partition could have taken.
+      if (!(await store.isEmpty())) dedupe.distrustBefore(distrustedUntil(layout));
+    });
   }
 
   /** Retries until ClickHouse answers: what is in the log is safe meanwhile. */
@@ -244,6 +280,7 @@ class Road {
 
   async #finish(batch: Batch, writer: Writer, { dedupe }: PartitionState): Promise<void> {
     const { store, observer, deadLetters, topic, publish, now } = this.#deps;
+    const layout = this.#layout;
     const rows = batch.rows;
     const began = performance.now();
     const remembered = dedupe.added;
@@ -259,7 +296,7 @@ class Road {
       store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows() }),
     );
     // 4. commit
-    await this.#persist('commit', () => this.#assignment.commit(nextOffset, ''));
+    await this.#persist('commit', () => this.#assignment.commit(nextOffset, writeLayout(layout)));
     observer.processed((performance.now() - batch.openedAt) / 1000);
     const { lookups, duplicatesStored } = batch;
     const memory = tally.total('duplicate') - duplicatesStored;

@@ -141,6 +141,8 @@ export class DedupeWindow {
   #olderEnd = 0;
   #settled = 0;
   #ahead: Ahead[] = [];
+  /** Epoch ms of receipt before which ids may have been given to another window than this. */
+  #distrusted = -Infinity;
 
   /** `startedAt`: epoch ms; every id received from then on has been or will be given to `check` or `load`. */
   constructor(options: DedupeWindowOptions, startedAt: number) {
@@ -150,12 +152,17 @@ export class DedupeWindow {
 
   /** Epoch ms of receipt after which every id is in memory. */
   get start(): number {
-    return (this.#older ?? this.#newer).startedAt;
+    return Math.max((this.#older ?? this.#newer).startedAt, this.#distrusted);
   }
 
   /** Epoch ms of receipt after which every id is in memory or in a filter. */
   get filteredFrom(): number {
-    return this.#past[0]?.from ?? this.start;
+    return Math.max(this.#past[0]?.from ?? this.start, this.#distrusted);
+  }
+
+  /** Ids received before this, epoch ms, may be unknown here although the window reaches back so far. */
+  distrustBefore(receivedAt: number): void {
+    this.#distrusted = Math.max(this.#distrusted, receivedAt);
   }
 
   get size(): number {

@@ -17,6 +17,7 @@ export function boundStore(store: StoreReader, atOnceMax: number): BoundedStore 
   let closed = false;
   const waiting: (() => void)[] = [];
   return {
+    ...(store.sharded === undefined ? {} : { sharded: store.sharded }),
     async select(...question) {
       if (running < atOnceMax) running++;
       // Whoever ends hands on its place.

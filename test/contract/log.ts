@@ -302,7 +302,7 @@ function describeCommits(openLog: Open): void {
     const done = Promise.withResolvers<void>();
     const membership = await use.topic.join('lag', async (assignment) => {
       if (assignment.partition === 1) {
-        await assignment.commit(7, '');
+        await assignment.commit(7, 'so far');
         done.resolve();
       }
       await aborted(assignment.signal);
@@ -312,8 +312,8 @@ function describeCommits(openLog: Open): void {
     assert.deepEqual(
       lag.map(({ bytes: _, ...place }) => place),
       [
-        { partition: 0, records: 10, oldestTimestamp: 1_000, committed: 0, end: 10 },
-        { partition: 1, records: 3, oldestTimestamp: 1_015, committed: 7, end: 10 },
+        { partition: 0, records: 10, oldestTimestamp: 1_000, committed: 0, metadata: '', end: 10 },
+        { partition: 1, records: 3, oldestTimestamp: 1_015, committed: 7, metadata: 'so far', end: 10 },
       ],
     );
     await membership.stop();

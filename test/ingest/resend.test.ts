@@ -7,6 +7,10 @@ import { LogUnavailableError, type NewRecord, type Topic } from '../../src/log/l
 import { readMeta } from '../../src/pipeline/batch.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
+const context = {
+  defaultApp: 'default',
+  foreign: { ageMaxMs: 86_400_000, aheadMaxMs: 3_600_000, now: () => NOW },
+};
 
 const event: ResentEvent = {
   letterId: '00000000-0000-5000-8000-000000000001',
@@ -41,16 +45,17 @@ test('an event goes where it would have gone, in the envelope it came in, as of 
   );
   const [first, second] = records.map((record) => ({ ...record, offset: 0 }));
   assert.deepEqual(Buffer.from(first!.value).toString(), Buffer.from(event.line).toString());
-  assert.deepEqual(readMeta(first!, 'default'), {
+  assert.deepEqual(readMeta(first!, context), {
     receivedAt: event.receivedAt,
     sentAt: event.sentAt,
     app: 'web',
     userAgent: 'agent',
     country: 'DE',
     count: 1,
+    allowed: null,
   });
   assert.ok(first!.headers.some(([name, value]) => name === 'dlq.id' && value === event.letterId));
-  assert.equal(readMeta(second!, 'default').app, 'default');
+  assert.equal(readMeta(second!, context).app, 'default');
 });
 
 test('a log that cannot take them, or not in time, is a 503', async () => {

@@ -86,9 +86,6 @@ test('a letter of a foreign hand: what it does not say, or says wrongly, is told
     sentAt: -1,
     truncated: false,
     receivedAt: NOON,
-    sentAt: -1,
-    userAgent: '',
-    country: '',
   });
   const names = ['partition', 'offset', 'index', 'received_at'];
   const nonsense = readLetter(letterOf(names.map((name) => [`dlq.${name}`, 'soon'])));

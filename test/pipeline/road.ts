@@ -80,6 +80,7 @@ export class TestRoad {
         kernel,
         topic,
         deadLetters: this.log.topic(DEAD_LETTERS),
+        group,
         store: this.store,
         limits: {
           batchRowsMax: 1_000,

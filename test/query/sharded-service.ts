@@ -51,7 +51,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
   // Never asked for: each question folds for itself, on the shards.
   const moments = openViewMoments({ store: store.client, gapLimitMs: GAP_LIMIT_MS, log: silentLog });
   t.after(() => moments.close());
-  const app = await startQueryApp(t, {
+  const options = {
     store: store.client,
     moments,
     answers: freshAnswers(),
@@ -62,7 +62,8 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     pipelineFacts: () => plainFacts,
     letters: null,
     now: Date.now,
-  });
+  };
+  const app = await startQueryApp(t, options);
   const { chDatabase: database } = config;
   const byShard = (rows: readonly TestRow[]) =>
     store.shards.map((client, i) => ({
@@ -75,6 +76,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     app,
     store: store.client,
     moments,
+    options,
     catalog,
     async mark(rows) {
       for (const { client, rows: own } of byShard(rows)) await markRows(client, own);

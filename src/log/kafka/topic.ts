@@ -152,11 +152,11 @@ export class KafkaTopic implements Topic {
     return await Promise.all(
       partitions.map(async (partition) => {
         const end = ends[partition]!;
-        const said = committed.get(partition)?.offset ?? 0;
+        const { offset: said, metadata } = committed.get(partition) ?? { offset: 0, metadata: '' };
         const from = Math.max(said, starts[partition]!);
         const records = Math.max(0, end - from);
         const oldestTimestamp = records === 0 ? null : await this.#timestampAt(partition, from);
-        return { partition, records, oldestTimestamp, committed: said, end, bytes: null };
+        return { partition, records, oldestTimestamp, committed: from, metadata, end, bytes: null };
       }),
     );
   }

@@ -153,11 +153,13 @@ export class LocalTopic implements Topic {
     const { shards, commits } = this.#options;
     return Promise.all(
       shards.map(async ({ partition }) => {
-        const offset = Math.max(commits.get(group, partition.id).offset, partition.earliest);
+        const said = commits.get(group, partition.id);
+        const offset = Math.max(said.offset, partition.earliest);
         const records = partition.end - offset;
         const oldestTimestamp = records > 0 ? await this.#timestampAt(partition, offset) : null;
         const { id, end, bytes } = partition;
-        return { partition: id, records, oldestTimestamp, committed: offset, end, bytes };
+        const { metadata } = said;
+        return { partition: id, records, oldestTimestamp, committed: offset, metadata, end, bytes };
       }),
     );
   }
