@@ -116,10 +116,13 @@ class Road {
   #inFlight: Promise<void> = Promise.resolve();
   #writing = false;
   #layout: Layout | null;
+  /** No record of the partition was taken yet, by anyone. */
+  #isFirst: boolean;
 
   constructor(assignment: Assignment, deps: PipelineDependencies) {
     this.#assignment = assignment;
     this.#layout = readLayout(assignment.committed.metadata);
+    this.#isFirst = assignment.committed.offset === 0;
     this.#deps = deps;
     this.#source = { topic: deps.topic.name, partition: assignment.partition };
     const options = { topic: deps.topic.name };
@@ -134,7 +137,8 @@ class Road {
     let batch = this.#nextBatch();
     while (!signal.aborted) {
       const records = await this.#read(batch);
-      const change = findChange(records, this.#layout);
+      const change = findChange(records, this.#layout, this.#isFirst);
+      if (records.length > 0) this.#isFirst = false;
       await this.#fill(batch, change === null ? records : records.slice(0, change.index), state);
       if (change !== null) {
         if (batch.spans.length > 0) batch = await this.#handOver(batch, writer, state);
@@ -157,18 +161,12 @@ class Road {
   }
 
   async #settleLayout(layout: Layout, { dedupe }: PartitionState): Promise<void> {
-    const { topic, group, store } = this.#deps;
-    const { signal } = this.#assignment;
-    if (!layout.settled) {
-      await this.#persist('layout', () =>
-        awaitOthers(this.#assignment, layout, topic, group, (ms) => sleep(ms, signal)),
-      );
-    }
-    this.#layout = { ...layout, settled: true };
+    const { topic, group } = this.#deps;
+    const wait = (ms: number): Promise<void> => sleep(ms, this.#assignment.signal);
     await this.#persist('layout', async () => {
-      // Before the first event of all there is nothing that another partition could have taken.
-      if (!(await store.isEmpty())) dedupe.distrustBefore(distrustedUntil(layout));
+      if (!layout.settled) this.#layout = await awaitOthers(this.#assignment, layout, topic, group, wait);
     });
+    dedupe.distrustBefore(distrustedUntil(this.#layout!));
   }
 
   /** Retries until ClickHouse answers: what is in the log is safe meanwhile. */
