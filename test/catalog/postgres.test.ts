@@ -72,7 +72,10 @@ describe('PostgreSQL', { skip: postgresMissing, timeout: 120_000 }, async () => 
     const opening = open(`postgres://me:hush@127.0.0.1:${port}/catalogue`);
     await assert.rejects(opening, (error: Error) => {
       assert.ok(error instanceof CatalogUnavailable);
-      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port}/catalogue.*ECONNREFUSED.*ANALYTICS_PG_URL`));
+      assert.match(
+        error.message,
+        new RegExp(`127\\.0\\.0\\.1:${port}/catalogue.*ECONNREFUSED.*ANALYTICS_PG_URL`),
+      );
       assert.doesNotMatch(error.message, /hush/);
       return true;
     });
@@ -145,7 +148,9 @@ describe('PostgreSQL over TLS', { skip: postgresMissing, timeout: 120_000 }, asy
   async function isEncrypted(url: string): Promise<boolean> {
     const catalog = await open(url);
     const database = new URL(url).pathname.slice(1);
-    const watcher = new pg.Client({ connectionString: `postgres://test@127.0.0.1:${server.port}/${database}` });
+    const watcher = new pg.Client({
+      connectionString: `postgres://test@127.0.0.1:${server.port}/${database}`,
+    });
     try {
       await watcher.connect();
       const sql = `SELECT bool_and(ssl) AS ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
