@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { runMigrate } from './commands/migrate.ts';
+import { runReplayCommand } from './commands/replay.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
@@ -22,6 +23,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   start: { run: runStart, doc: 'run the service (all roles, or --roles ingest,pipeline,query,live)' },
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
+  replay: { run: runReplayCommand, doc: 'compare what is stored with the log, and repair it' },
   status: { run: runStatus, doc: 'say how a running service is' },
   settings: { run: printSettings, doc: 'print every setting as a table' },
 };

@@ -8,11 +8,13 @@ import { addHealthRoutes } from './http/health.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest, defaultIngestLimits } from './ingest/ingest.ts';
 import { type Live, openLive } from './live/live.ts';
+import type { PipelineLimits } from './pipeline/consumer.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { estimateInFlight, readPipelineFacts, reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { queryRoutes } from './query/query.ts';
+import { createReplayRoutes } from './replay-routes.ts';
 import type { Role } from './settings/process.ts';
 
 /**
@@ -64,6 +66,7 @@ const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/ws', 'live'],
   ['/api/metrics/video/', 'query'],
   ['/metrics', 'query'],
+  ['/v1/replay', 'pipeline'],
   ['/v1/', 'query'],
 ];
 
@@ -113,6 +116,16 @@ async function openLiveRole(house: House): Promise<Live> {
 async function openPipeline(house: House, live: Live | null): Promise<void> {
   const { config, health, log, store, kernel, facts, now, closers } = house;
   const gate = health.role('pipeline');
+  const limits = {
+    batchRowsMax: config.batchRows,
+    batchBytesMax: config.batchBytes,
+    flushAfterMs: config.flushMs,
+    readBytesMax: 4 * 1024 * 1024,
+    leaseMs: config.leaseMs,
+    dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
+    dedupeEntriesMax: config.dedupeEntriesMax,
+    sessionActorsMax: config.sessionActorsMax,
+  };
   const pipeline = await startPipeline({
     log,
     kernel,
@@ -126,16 +139,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     ownServer: store.kind === 'embedded',
     now,
     publish: (batch) => live?.publish(batch),
-    limits: {
-      batchRowsMax: config.batchRows,
-      batchBytesMax: config.batchBytes,
-      flushAfterMs: config.flushMs,
-      readBytesMax: 4 * 1024 * 1024,
-      leaseMs: config.leaseMs,
-      dedupeWindowMs: config.dedupeWindowMinutes * 60_000,
-      dedupeEntriesMax: config.dedupeEntriesMax,
-      sessionActorsMax: config.sessionActorsMax,
-    },
+    limits,
     recompute: {
       everyMs: config.recomputeEveryMs,
       rowsMax: config.recomputeRowsMax,
@@ -144,8 +148,29 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
+  await openReplay(house, limits);
   reportLag(house);
   gate.serving();
+}
+
+async function openReplay(house: House, limits: PipelineLimits): Promise<void> {
+  const { config, access, http, log, store, kernel, logger, now, closers } = house;
+  const routes = createReplayRoutes({
+    access,
+    logger,
+    now,
+    deps: {
+      topic: log.topic(config.topic),
+      group: config.groupId,
+      kernel,
+      shards: store.shards,
+      defaultApp: config.defaultApp,
+      limits,
+      retentionDays: config.retentionEventsDays,
+    },
+  });
+  closers.add('replay', () => routes.stop());
+  await http.app.register((app) => routes.plugin(app));
 }
 
 async function openQuery(house: House): Promise<void> {

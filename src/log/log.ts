@@ -90,6 +90,18 @@ export interface Topic {
   join(group: string, run: (assignment: Assignment) => Promise<void>): Promise<Membership>;
   /** Every partition from its present end on, without a group, for live views. Ends when the signal is aborted. */
   tail(onRecords: (records: LogRecord[]) => void, signal: AbortSignal): Promise<void>;
+  /** What is kept of a partition: the first offset, and the one that the next record will get. */
+  bounds(partition: number): Promise<{ readonly earliest: number; readonly end: number }>;
+  /**
+   * Records of a partition at offsets from `from` on and below `until`, in order, without a group. What retention removed
+   * meanwhile is left out. Ends early when the signal is aborted.
+   */
+  scan(
+    partition: number,
+    from: number,
+    until: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord[], void>;
   /** How far the group is, per partition. */
   lag(group: string): Promise<Lag[]>;
 }
