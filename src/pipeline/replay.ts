@@ -68,7 +68,8 @@ const ATTEMPTS_MAX = 8;
 const RETRY_MS = 1_000;
 const FILTER_BYTES_MAX = 256 * 1024 * 1024;
 const SESSION_TURN_MS = 365 * 86_400_000;
-const CLEAN_WAIT_MS = 60_000;
+/** A bucket is clean some two leases after its last event; one that events still come to never is. */
+const CLEAN_LEASES = 4;
 const CLEAN_POLL_MS = 250;
 const quiet = { step() {} };
 
@@ -136,7 +137,7 @@ async function swap(
   signal: AbortSignal,
 ): Promise<void> {
   // Buckets that are clean show nothing of the swap until it is done; of those that new events touch raw is read anyway.
-  const patience = performance.now() + CLEAN_WAIT_MS;
+  const patience = performance.now() + CLEAN_LEASES * limits.leaseMs;
   while ((await tables.dirtyBuckets(ranges)) > 0 && performance.now() < patience)
     await sleep(CLEAN_POLL_MS, signal);
   await tables.swap(ranges, signal);

@@ -5,7 +5,7 @@ import {
   STALE_DAYS_SQL,
   viewDaysSql,
 } from './engagement.ts';
-import { flushReplayMarks } from './replay.ts';
+import { settleReplays } from './replay-marks.ts';
 import { noteSplitViews, type RecomputeStore, type ShardPlace, SplitSql } from './split-views.ts';
 import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
@@ -123,7 +123,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     const now = performance.now();
     if (now - replaysAt < REPLAYS_EVERY_MS) return;
     // At the start, whatever there is: whoever noted it is most likely gone.
-    await flushReplayMarks(store, replaysAt === -Infinity ? 0 : REPLAY_STEP_MS);
+    await settleReplays(store, replaysAt === -Infinity ? 0 : REPLAY_STEP_MS);
     replaysAt = now;
   }
 

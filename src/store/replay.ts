@@ -1,6 +1,7 @@
 import { eventColumns } from '../event/columns.ts';
 import type { StoreClient } from './client.ts';
 import { EventStore, insertIdPrefix, type Places, type StoredSession } from './events.ts';
+import { settleReplays } from './replay-marks.ts';
 import { quoted } from './sql/quoted.ts';
 
 /**
@@ -166,7 +167,7 @@ export class ReplayTables {
     await this.#deleteEvents(`${within} AND (${PLACE}) IN (${placesOf(KIND.different, KIND.surplus)})`);
     signal.throwIfAborted();
     await this.#insertPlanned(within);
-    await flushReplayMarks(this.#client);
+    await settleReplays(this.#client);
   }
 
   /**
@@ -185,7 +186,7 @@ export class ReplayTables {
       `INSERT INTO replay_marks (app_id, bucket) SELECT DISTINCT app_id, ${BUCKET} FROM events WHERE ${ours}`,
     );
     await this.#deleteEvents(ours);
-    await flushReplayMarks(this.#client);
+    await settleReplays(this.#client);
     return rows.length;
   }
 
@@ -229,25 +230,6 @@ export class ReplayTables {
   async #select<Row>(sql: string): Promise<Row[]> {
     return await this.#client.select<Row>(sql, {}, { settings: LARGE, timeoutMs: LONG_MS });
   }
-}
-
-/**
- * Marks the buckets that replays have noted, so that they are recomputed. `olderMs`: leaves alone those of a swap that
- * may still be under way.
- */
-export async function flushReplayMarks(
-  client: Pick<StoreClient, 'select' | 'command'>,
-  olderMs = 0,
-): Promise<void> {
-  const [oldest] = await client.select<{ until: string; n: number }>(
-    `SELECT toString(max(at)) AS until, count() AS n FROM replay_marks WHERE at <= now64(3) - toIntervalMillisecond(${olderMs})`,
-  );
-  if (oldest!.n === 0) return;
-  const noted = `at <= toDateTime64(${quoted(oldest!.until)}, 3, 'UTC')`;
-  await client.command(
-    `INSERT INTO bucket_state (app_id, bucket, lease_until) SELECT DISTINCT app_id, bucket, now64(3) FROM replay_marks WHERE ${noted}`,
-  );
-  await client.command(`DELETE FROM replay_marks WHERE ${noted}`);
 }
 
 /**

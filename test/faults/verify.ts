@@ -132,7 +132,7 @@ function differences(sharded: boolean): Record<string, string> {
     ),
     user_engagement_daily: symmetric(
       "SELECT app_id, toDate(timestamp) AS date, actor AS user_id, count() AS events FROM events WHERE NOT is_bot AND actor != '' GROUP BY ALL",
-      'SELECT app_id, date, user_id, sum(events) AS events FROM user_engagement_daily FINAL GROUP BY ALL',
+      'SELECT app_id, date, user_id, sum(events) AS events FROM user_engagement_daily FINAL GROUP BY ALL HAVING events > 0',
     ),
   };
 }

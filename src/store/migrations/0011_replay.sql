@@ -1,5 +1,5 @@
--- Buckets that a replay is about to change in raw. They are marked dirty when it is done; after a crash, by the next
--- recompute that finds them here. Empty at all other times.
+-- Buckets that a replay is about to change in raw. When it is done, or by the next recompute after a crash, what was
+-- counted from them is removed, and counted anew. Empty at all other times.
 CREATE TABLE IF NOT EXISTS {database}.replay_marks {on_cluster}
 (
     app_id LowCardinality(String),
