@@ -17,6 +17,7 @@ test('tables follow the settings, and only those that have to change are changed
     'event_counts_5m',
     'events',
     'ledger_blocks',
+    'shard_layouts',
     'view_buckets',
   ]);
   const [row] = await client.select<{ engine_full: string }>(
