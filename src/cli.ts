@@ -3,6 +3,7 @@ import { runMigrate } from './commands/migrate.ts';
 import { runReplayCommand } from './commands/replay.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
+import { runTopics } from './commands/topics.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
 import { runDemo } from './demo/demo.ts';
 import { StartError } from './start-error.ts';
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
   replay: { run: runReplayCommand, doc: 'compare what is stored with the log, and repair it' },
+  topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
   status: { run: runStatus, doc: 'say how a running service is' },
   settings: { run: printSettings, doc: 'print every setting as a table' },
 };

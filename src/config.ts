@@ -44,7 +44,7 @@ export function readConfig(env: Environment): Config {
     roleSet: new Set(known.roles as Role[]),
     chUrls: splitList(known.chUrl),
   };
-  checkTogether(config, env, faults);
+  checkTogether(config, faults);
   if (faults.length > 0) throw new ConfigError(faults);
   return config;
 }
@@ -97,14 +97,8 @@ function aliases(env: Environment, values: Record<string, unknown>, faults: stri
   return { chUrl: url };
 }
 
-function checkTogether(config: Config, env: Environment, faults: string[]): void {
-  const brokers = ['ANALYTICS_KAFKA_BROKERS', 'KAFKA_BROKERS', 'KAFKA_BOOTSTRAP_SERVERS'].find(
-    (key) => env[key],
-  );
-  if (brokers)
-    faults.push(
-      `${brokers} is set, but this version has the local log only. Unset it; Kafka comes with the next version.`,
-    );
+function checkTogether(config: Config, faults: string[]): void {
+  checkKafka(config, faults);
   checkClickHouse(config, faults);
   if (!/^[A-Za-z_]\w*$/.test(config.chDatabase))
     faults.push(`ANALYTICS_CH_DATABASE is '${config.chDatabase}'; it takes a plain name.`);
@@ -118,7 +112,8 @@ function checkTogether(config: Config, env: Environment, faults: string[]): void
     );
 }
 
-function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, faults: string[]): void {
+function checkClickHouse(config: Config, faults: string[]): void {
+  const { chUrls, chUrl, chCluster, chReplicated } = config;
   const wrong =
     chUrl === '' ? [] : chUrls.length === 0 ? [chUrl] : chUrls.filter((url) => !URL.canParse(url));
   for (const url of wrong) faults.push(`ANALYTICS_CH_URL is '${url}', which is no URL.`);
@@ -134,8 +129,28 @@ function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, fau
     faults.push(
       'ANALYTICS_CH_CLUSTER is set without ANALYTICS_CH_URL: the embedded ClickHouse is one server.',
     );
+  if (config.kafkaBrokers.length === 0 && config.logPartitions < chUrls.length)
+    faults.push(
+      `ANALYTICS_LOG_PARTITIONS is ${config.logPartitions} for ${chUrls.length} shards of ClickHouse: some would stay empty. It takes at least as many.`,
+    );
   if (chReplicated && chCluster === '')
     faults.push('ANALYTICS_CH_REPLICATED needs ANALYTICS_CH_CLUSTER: replicas are found by it.');
+}
+
+function checkKafka(config: Config, faults: string[]): void {
+  const wrong = config.kafkaBrokers.filter(
+    (broker) => !/^(\[[\da-fA-F:]+\]|[\w.-]+)(:\d{1,5})?$/.test(broker),
+  );
+  if (wrong.length > 0)
+    faults.push(
+      `ANALYTICS_KAFKA_BROKERS has '${wrong.join("', '")}'; it takes host:port, with commas between.`,
+    );
+  if ((config.kafkaSaslUsername === '') !== (config.kafkaSaslPassword === ''))
+    faults.push('ANALYTICS_KAFKA_SASL_USERNAME and ANALYTICS_KAFKA_SASL_PASSWORD go together.');
+  if ((config.kafkaTlsCertFile === '') !== (config.kafkaTlsKeyFile === ''))
+    faults.push('ANALYTICS_KAFKA_TLS_CERT_FILE and ANALYTICS_KAFKA_TLS_KEY_FILE go together.');
+  if (!config.kafkaTls && (config.kafkaTlsCaFile !== '' || config.kafkaTlsCertFile !== ''))
+    faults.push('There are files for TLS with the brokers, but ANALYTICS_KAFKA_TLS is not 1.');
 }
 
 /** Whether only this machine can connect. */

@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Access, createAccess } from './access/access.ts';
 import { readAddressList } from './access/addresses.ts';
 import { readApiKeys } from './access/keys.ts';
@@ -8,8 +8,7 @@ import { openKernel } from './event/kernel/wasm.ts';
 import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
-import { openLocalLog } from './log/local/local.ts';
-import type { Log } from './log/log.ts';
+import { openLog } from './open-log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { isServedElsewhere, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
@@ -20,6 +19,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 import { startRateMeter } from './telemetry/rate.ts';
+import { DEAD_LETTER_TOPIC } from './topics.ts';
 import { readVersion } from './version.ts';
 
 /**
@@ -28,8 +28,6 @@ import { readVersion } from './version.ts';
  * In: a configuration. Out: a process that serves its roles. The port answers 503 from the first moment; ingest opens as
  * soon as the log does, since what it takes is safe there whatever becomes of the rest.
  */
-
-export const DEAD_LETTER_TOPIC = 'analytics.dlq.v1';
 
 /** Of the time for a stop: the rest is for the parts behind the requests. */
 const REQUESTS_SHARE = 0.75;
@@ -187,22 +185,6 @@ function createGuards(config: Config): Access {
 async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buffer } }> {
   if (config.tlsCertFile === '') return {};
   return { tls: { cert: await readFile(config.tlsCertFile), key: await readFile(config.tlsKeyFile) } };
-}
-
-async function openLog(config: Config, dataDir: string, logger: Logger): Promise<Log> {
-  return await openLocalLog({
-    dir: join(dataDir, 'log'),
-    topics: [
-      { name: config.topic, partitions: config.logPartitions },
-      { name: DEAD_LETTER_TOPIC, partitions: 1 },
-    ],
-    segmentBytes: config.logSegmentBytes,
-    retentionMs: config.logRetentionDays * 86_400_000,
-    retentionBytes: config.logRetentionBytes,
-    minFreeBytes: config.minFreeBytes,
-    onError: (error) => logger.error({ err: error }, 'the log failed behind the scenes'),
-    onTornTail: (torn) => logger.warn({ torn }, 'a crash had torn the last write to the log; it was cut off'),
-  });
 }
 
 /** What `/health` says. Only a log that takes nothing makes the whole down. */

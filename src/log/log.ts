@@ -102,7 +102,7 @@ export interface Topic {
     until: number,
     signal: AbortSignal,
   ): AsyncGenerator<LogRecord[], void>;
-  /** How far the group is, per partition. */
+  /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }
 

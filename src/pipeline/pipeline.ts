@@ -75,13 +75,8 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
 }
 
-/** Rejects when shards would stay empty. */
 function createStores(shards: readonly StoreClient[], topic: Topic): EventStore[] {
   if (shards.length === 1) return [new EventStore(shards[0]!)];
-  if (topic.partitions < shards.length)
-    throw new Error(
-      `${topic.name} has ${topic.partitions} partitions for ${shards.length} shards of ClickHouse: some would stay empty. Give it at least as many (ANALYTICS_LOG_PARTITIONS, or the partitions of the Kafka topic).`,
-    );
   return shards.map(
     (client, index) => new EventStore(client, { index, shards, partitions: () => topic.partitions }),
   );

@@ -69,9 +69,9 @@ export const secret = (env: string | readonly string[], doc: string): TextSettin
   ...text(env, '', doc),
   secret: true,
 });
-export const list = (env: string, doc: string): ListSetting => ({
+export const list = (env: string | readonly string[], doc: string): ListSetting => ({
   kind: 'list',
-  env: [env],
+  env: [env].flat(),
   default: [],
   doc,
 });
