@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { runDlq } from './commands/dlq.ts';
 import { runLog } from './commands/log.ts';
 import { runMigrate } from './commands/migrate.ts';
+import { runReplayCommand } from './commands/replay.ts';
 import { runStart } from './commands/start.ts';
 import { runStatus } from './commands/status.ts';
 import { runTopics } from './commands/topics.ts';
@@ -26,6 +27,7 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
   migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
   log: { run: runLog, doc: 'move the local log to Kafka (log move)' },
+  replay: { run: runReplayCommand, doc: 'compare what is stored with the log, and repair it' },
   topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
   status: { run: runStatus, doc: 'say how a running service is' },
   dlq: { run: runDlq, doc: 'list, fix, replay and discard dead letters' },

@@ -154,7 +154,8 @@ function checkTogether(config: Config, faults: string[]): void {
     );
 }
 
-function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, faults: string[]): void {
+function checkClickHouse(config: Config, faults: string[]): void {
+  const { chUrls, chUrl, chCluster, chReplicated } = config;
   const wrong =
     chUrl === '' ? [] : chUrls.length === 0 ? [chUrl] : chUrls.filter((url) => !URL.canParse(url));
   for (const url of wrong) faults.push(`ANALYTICS_CH_URL is '${url}', which is no URL.`);
@@ -169,6 +170,10 @@ function checkClickHouse({ chUrls, chUrl, chCluster, chReplicated }: Config, fau
   if (chCluster !== '' && chUrls.length === 0)
     faults.push(
       'ANALYTICS_CH_CLUSTER is set without ANALYTICS_CH_URL: the embedded ClickHouse is one server.',
+    );
+  if (config.kafkaBrokers.length === 0 && config.logPartitions < chUrls.length)
+    faults.push(
+      `ANALYTICS_LOG_PARTITIONS is ${config.logPartitions} for ${chUrls.length} shards of ClickHouse: some would stay empty. It takes at least as many.`,
     );
   if (chReplicated && chCluster === '')
     faults.push('ANALYTICS_CH_REPLICATED needs ANALYTICS_CH_CLUSTER: replicas are found by it.');

@@ -9,9 +9,10 @@ import { reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
 import { openDerived } from './roles/derived.ts';
-import { decisionLimits, ingestLimits } from './roles/limits.ts';
+import { ingestLimits, pipelineLimits } from './roles/limits.ts';
 import { openLiveRole, ownsEverything } from './roles/live.ts';
 import { openQuery } from './roles/query.ts';
+import { openReplay } from './roles/replay.ts';
 import type { Role } from './settings/process.ts';
 
 /**
@@ -72,6 +73,7 @@ const PATHS: readonly (readonly [prefix: string, role: Role])[] = [
   ['/ws', 'live'],
   ['/api/metrics/video/', 'query'],
   ['/metrics', 'query'],
+  ['/v1/replay', 'pipeline'],
   ['/v1/', 'query'],
   ['/assets/', 'query'],
 ];
@@ -100,14 +102,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     now,
     publish: (batch) => feed?.publish(batch),
     tracing: house.tracing,
-    limits: {
-      batchRowsMax: config.batchRows,
-      batchBytesMax: config.batchBytes,
-      flushAfterMs: config.flushMs,
-      readBytesMax: 4 * 1024 * 1024,
-      leaseMs: config.leaseMs,
-      ...decisionLimits(config),
-    },
+    limits: pipelineLimits(config),
     recompute: {
       everyMs: config.recomputeEveryMs,
       rowsMax: config.recomputeRowsMax,
@@ -116,6 +111,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     },
   });
   closers.add('pipeline', () => pipeline.stop());
+  await openReplay(house);
   await openDerived(house);
   reportLag(house, pipeline);
   gate.serving();

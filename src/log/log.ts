@@ -105,6 +105,18 @@ export interface Topic {
    * out when this resolves: what it had under way is there or will never be, and its further appends reject.
    */
   openSoleWriter(partition: number): Promise<SoleWriter>;
+  /** What is kept of a partition: the first offset, and the one that the next record will get. */
+  bounds(partition: number): Promise<{ readonly earliest: number; readonly end: number }>;
+  /**
+   * Records of a partition at offsets from `from` on and below `until`, in order, without a group. What retention removed
+   * meanwhile is left out. Ends early when the signal is aborted.
+   */
+  scan(
+    partition: number,
+    from: number,
+    until: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord[], void>;
   /** How far the group is, per partition. Rejects with LogUnavailableError when it cannot be asked now. */
   lag(group: string): Promise<Lag[]>;
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { defaultIngestLimits } from '../ingest/ingest.ts';
+import type { PipelineLimits } from '../pipeline/consumer.ts';
 
 /** Limits that several roles share. */
 
@@ -12,6 +13,18 @@ export function ingestLimits(config: Config) {
     requestsInFlightMax: config.ingestRequestsInFlightMax,
     ackTimeoutMs: config.ingestAckTimeoutMs,
     ageMaxMs: config.timestampAgeMaxDays * 86_400_000,
+  };
+}
+
+/** How the pipeline reads and writes. */
+export function pipelineLimits(config: Config): PipelineLimits {
+  return {
+    batchRowsMax: config.batchRows,
+    batchBytesMax: config.batchBytes,
+    flushAfterMs: config.flushMs,
+    readBytesMax: 4 * 1024 * 1024,
+    leaseMs: config.leaseMs,
+    ...decisionLimits(config),
   };
 }
 

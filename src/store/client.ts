@@ -11,6 +11,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type Deadline, startDeadline, untilAborted } from './deadline.ts';
 import { createAgent, type InsertTarget, postInsert } from './http-insert.ts';
 import {
   createAnswerError,
@@ -354,29 +355,6 @@ async function closeLink(link: Link): Promise<void> {
 
 function isSame(one: StoreEndpoint, other: StoreEndpoint): boolean {
   return one.url === other.url && one.username === other.username && one.password === other.password;
-}
-
-interface Deadline {
-  readonly signal: AbortSignal;
-  readonly passed: () => boolean;
-  readonly stop: () => void;
-  readonly ms: number;
-}
-
-function startDeadline(ms: number, caller: AbortSignal | undefined): Deadline {
-  const own = new AbortController();
-  const timer = setTimeout(() => own.abort(), ms);
-  const signal = caller === undefined ? own.signal : AbortSignal.any([own.signal, caller]);
-  return { signal, passed: () => own.signal.aborted, stop: () => clearTimeout(timer), ms };
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((done, refuse) => {
-    const onAbort = () => refuse(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(done, refuse).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function explain(error: Error, caller: AbortSignal | undefined, deadline: Deadline, sent: boolean): Error {

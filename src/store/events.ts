@@ -101,12 +101,15 @@ const LONG = {
 export class EventStore {
   readonly #client: StoreClient;
   readonly #home: ShardHome | null;
+  /** `events`, or a table like it. */
+  readonly #table: string;
   /** The layout as it was looked at last. */
   #layout = { partitions: -1, at: -Infinity, changed: false };
 
-  constructor(client: StoreClient, home: ShardHome | null = null) {
+  constructor(client: StoreClient, home: ShardHome | null = null, table = 'events') {
     this.#client = client;
     this.#home = home;
+    this.#table = table;
   }
 
   /** Where rows of its partitions may lie. Its own shard is the first. */
@@ -147,7 +150,7 @@ export class EventStore {
     queryId: string,
     timeoutMs: number,
   ): Promise<void> {
-    await this.#client.insertNative('events', columns, chunks, {
+    await this.#client.insertNative(this.#table, columns, chunks, {
       queryId,
       timeoutMs,
       settings: INSERT_SETTINGS,
@@ -173,7 +176,7 @@ export class EventStore {
     const answers = await this.#everywhere((client) =>
       client.select<{ offset: number; keys: string[] }>(
         `SELECT log_offset AS offset, groupArray(concat(toString(log_index), ' ', toString(event_id))) AS keys
-         FROM events WHERE ${AT_PLACES} GROUP BY log_offset`,
+         FROM ${this.#table} WHERE ${AT_PLACES} GROUP BY log_offset`,
         { ...places },
       ),
     );
@@ -191,7 +194,7 @@ export class EventStore {
     await this.#everywhere((client) =>
       client.command(
         `INSERT INTO bucket_state (app_id, bucket, lease_until)
-         SELECT DISTINCT app_id, toStartOfFiveMinutes(timestamp), now64(3) FROM events WHERE ${AT_PLACES}`,
+         SELECT DISTINCT app_id, toStartOfFiveMinutes(timestamp), now64(3) FROM ${this.#table} WHERE ${AT_PLACES}`,
         { ...places },
       ),
     );
@@ -212,7 +215,7 @@ export class EventStore {
     const columns = `app_id, event_id, toString(payload_hash) AS payload_hash,
       toUnixTimestamp64Milli(received_at) AS received_at, toUnixTimestamp64Milli(timestamp) AS timestamp`;
     const place = source === null ? '' : `${FROM_SOURCE} AND log_offset < {until:UInt64} AND `;
-    const rows = (where: string) => `SELECT * FROM events WHERE ${place}${where}`;
+    const rows = (where: string) => `SELECT * FROM ${this.#table} WHERE ${place}${where}`;
     const answers = await this.#everywhere((client) =>
       client.select<RecentId>(
         `SELECT ${columns}
@@ -264,7 +267,7 @@ export class EventStore {
       : '';
     const answers = await this.#everywhere((client) =>
       client.select<StoredId>(
-        `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM events
+        `SELECT app_id, event_id, toString(payload_hash) AS payload_hash FROM ${this.#table}
          WHERE app_id = ${quoted(app)} ${near} ${places} AND event_id IN (${ids.map((id) => `'${id}'`).join(', ')})`,
         {},
         { settings: LONG },
@@ -275,7 +278,7 @@ export class EventStore {
 
   /** True as long as no event was ever stored, or all are deleted. */
   async isEmpty(): Promise<boolean> {
-    const answers = await this.#everywhere((client) => client.select('SELECT 1 FROM events LIMIT 1'));
+    const answers = await this.#everywhere((client) => client.select(`SELECT 1 FROM ${this.#table} LIMIT 1`));
     return answers.every((rows) => rows.length === 0);
   }
 
@@ -284,18 +287,23 @@ export class EventStore {
     return await this.#sessions(`timestamp >= fromUnixTimestamp64Milli(toInt64(${since}), 'UTC')`);
   }
 
-  /** Parts of assigned sessions of these actors with events between the two times. */
+  /** Parts of assigned sessions of these actors with events between the two times; `before`: of these places only. */
   async findSessions(
     app: string,
     actors: readonly string[],
     from: number,
     to: number,
+    before?: Omit<Places, 'from'>,
   ): Promise<StoredSession[]> {
+    const earlier =
+      before === undefined
+        ? ''
+        : `AND log_topic = ${quoted(before.topic)} AND log_partition = ${before.partition} AND log_offset < ${before.until}`;
     return await this.#sessions(
       `app_id = ${quoted(app)}
        AND toStartOfFiveMinutes(timestamp) >= toStartOfFiveMinutes(fromUnixTimestamp64Milli(toInt64(${from}), 'UTC'))
        AND toStartOfFiveMinutes(timestamp) <= toStartOfFiveMinutes(fromUnixTimestamp64Milli(toInt64(${to}), 'UTC'))
-       AND actor IN (${actors.map(quoted).join(', ')})`,
+       AND actor IN (${actors.map(quoted).join(', ')}) ${earlier}`,
     );
   }
 
@@ -304,7 +312,7 @@ export class EventStore {
       client.select<StoredSession>(
         `SELECT app_id, if(user_id != '', user_id, anonymous_id) AS actor, substring(session_id, 3) AS hash,
          toUnixTimestamp64Milli(min(timestamp)) AS first, toUnixTimestamp64Milli(max(timestamp)) AS last
-       FROM events WHERE session_assigned AND ${where} GROUP BY app_id, actor, session_id`,
+       FROM ${this.#table} WHERE session_assigned AND ${where} GROUP BY app_id, actor, session_id`,
         {},
         { settings: LONG },
       ),

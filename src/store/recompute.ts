@@ -5,6 +5,7 @@ import {
   STALE_DAYS_SQL,
   viewDaysSql,
 } from './engagement.ts';
+import { settleReplays } from './replay-marks.ts';
 import { noteSplitViews, type RecomputeStore, type ShardPlace, SplitSql } from './split-views.ts';
 import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
@@ -54,6 +55,9 @@ const LONG = {
   max_expanded_ast_elements: 1_000_000,
   max_partitions_per_insert_block: 0,
 };
+const REPLAYS_EVERY_MS = 60_000;
+/** A replay that noted its buckets so long ago does not live any more, or harms nobody by being early. */
+const REPLAY_STEP_MS = 600_000;
 const OF_ALL_SHARDS = { distributed_product_mode: 'global' };
 
 /** Settled: the lease of the last mark has ended, so no announced row can still land. */
@@ -76,6 +80,7 @@ export function createRecompute(options: RecomputeOptions): Recompute {
   const settings = place === null ? LONG : { ...LONG, ...OF_ALL_SHARDS };
   const days = createEngagementDays(options.engagementEveryMs);
   let staleDaysKnown = false;
+  let replaysAt = -Infinity;
 
   async function recompute(settled: readonly DirtyBucket[]): Promise<number> {
     const chosen = await chooseWithin(store, settled, options.rowsMax);
@@ -113,7 +118,17 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     }
   }
 
+  /** What a replay changed that did not come to its end. */
+  async function takeUpReplays(): Promise<void> {
+    const now = performance.now();
+    if (now - replaysAt < REPLAYS_EVERY_MS) return;
+    // At the start, whatever there is: whoever noted it is most likely gone.
+    await settleReplays(store, replaysAt === -Infinity ? 0 : REPLAY_STEP_MS);
+    replaysAt = now;
+  }
+
   async function round(): Promise<RecomputeRound> {
+    await takeUpReplays();
     const settled = await store.select<DirtyBucket>(SETTLED_SQL);
     const buckets = settled.length === 0 ? 0 : await recompute(settled);
     await refreshEngagement();

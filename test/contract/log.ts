@@ -82,6 +82,7 @@ export function describeLogContract(name: string, openLog: Open): void {
     describe('reading', () => describeReading(openLog));
     describe('commits', () => describeCommits(openLog));
     describe('groups', () => describeGroups(openLog));
+    describe('scan', () => describeScan(openLog));
     describe('tail', () => describeTail(openLog));
     describe('sole writer', () => describeSoleWriter(openLog));
   });
@@ -454,6 +455,37 @@ class GroupWatch {
   #changed(): void {
     for (const check of this.#checks) check();
   }
+}
+
+function describeScan(openLog: Open): void {
+  const use = useLog(openLog, 2);
+  const values = Array.from({ length: 300 }, (_, i) => `${i}`.padEnd(50_000, '.'));
+  before(() => use.topic.append([...values.map((value) => record(0, value)), record(1, 'another')]));
+
+  async function scan(from: number, until: number, signal = new AbortController().signal) {
+    const records: LogRecord[] = [];
+    for await (const some of use.topic.scan(0, from, until, signal)) records.push(...some);
+    return records;
+  }
+
+  it('reads just the records between two offsets, whatever any group does', async () => {
+    assert.deepEqual(await use.topic.bounds(0), { earliest: 0, end: values.length });
+    assert.deepEqual(text(await scan(0, values.length)), values);
+    assert.deepEqual(text(await scan(7, 250)), values.slice(7, 250));
+    assert.deepEqual(await scan(40, 40), []);
+    assert.deepEqual(
+      (await scan(298, values.length)).map(({ offset }) => offset),
+      [298, 299],
+    );
+  });
+
+  it('ends when it is left, and when the signal is aborted', async () => {
+    for await (const records of use.topic.scan(0, 0, values.length, new AbortController().signal)) {
+      assert.ok(records.length > 0);
+      break;
+    }
+    assert.deepEqual(await scan(0, values.length, AbortSignal.abort()), []);
+  });
 }
 
 function describeTail(openLog: Open): void {

@@ -119,7 +119,7 @@ function differences(sharded: boolean): Record<string, string> {
       `SELECT app_id, actor, ${bucket}, count() AS events, countIf(event_name = 'page_view') AS page_views,
          countIf(event_name IN ('error', 'video_error')) AS errors
        FROM events WHERE NOT is_bot AND actor != '' GROUP BY ALL`,
-      'SELECT app_id, actor, bucket, events, page_views, errors FROM actor_buckets FINAL WHERE events > 0',
+      'SELECT app_id, actor, bucket, sum(events) AS events, sum(page_views) AS page_views, sum(errors) AS errors FROM (SELECT * FROM actor_buckets FINAL) GROUP BY ALL HAVING events > 0',
     ),
     video_rollup_5m: symmetric(
       `SELECT app_id, video_id, ${bucket}, count() AS impressions, uniqCombined64(actor) AS reach FROM events
@@ -132,7 +132,7 @@ function differences(sharded: boolean): Record<string, string> {
     ),
     user_engagement_daily: symmetric(
       "SELECT app_id, toDate(timestamp) AS date, actor AS user_id, count() AS events FROM events WHERE NOT is_bot AND actor != '' GROUP BY ALL",
-      'SELECT app_id, date, user_id, sum(events) AS events FROM user_engagement_daily FINAL GROUP BY ALL',
+      'SELECT app_id, date, user_id, sum(events) AS events FROM user_engagement_daily FINAL GROUP BY ALL HAVING events > 0',
     ),
   };
 }

@@ -13,6 +13,7 @@ import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
+import { createShapes } from '../../src/store/shapes.ts';
 import { openViewMoments, type ViewMoments } from '../../src/store/view-moments.ts';
 import {
   makeTestFolder,
@@ -83,6 +84,7 @@ export async function startQueryService(
     retention_sessions_days: 15_000,
   };
   await migrate({ client: store, settings, log: silentLog });
+  await createShapes(store, GAP_LIMIT_MS);
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
   const moments = openViewMoments({ store, gapLimitMs: GAP_LIMIT_MS, log: silentLog });

@@ -58,7 +58,7 @@ export async function startTestCluster(
       ANALYTICS_CH_URL: urls,
       ANALYTICS_CH_USER: USER,
       ANALYTICS_CH_PASSWORD: password,
-      ...(count > 1 && { ANALYTICS_CH_CLUSTER: CLUSTER }),
+      ...(count > 1 && { ANALYTICS_CH_CLUSTER: CLUSTER, ANALYTICS_LOG_PARTITIONS: String(count) }),
     },
     client(shard: number, database: string) {
       const endpoint = { url: shards[shard]!.url, username: USER, password };

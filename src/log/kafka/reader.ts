@@ -74,6 +74,13 @@ export class Reader {
     return this.#end;
   }
 
+  /** Everything before it that there was has been returned. */
+  get passed(): number {
+    return this.#batches.length > 0 || this.#records.length > 0
+      ? this.#position
+      : Math.max(this.#position, this.#next);
+  }
+
   seek(offset: number): void {
     this.#course += 1;
     this.#position = offset;

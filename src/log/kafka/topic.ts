@@ -1,6 +1,7 @@
 import {
   type Assignment,
   type Lag,
+  type LogRecord,
   LogUnavailableError,
   type Membership,
   type NewRecord,
@@ -16,6 +17,7 @@ import { Lane } from './lane.ts';
 import type { JoiningMember } from './member.ts';
 import { Offsets } from './offsets.ts';
 import { type KafkaLogOptions, REQUEST_TIMEOUT_MS } from './options.ts';
+import { Reader } from './reader.ts';
 import { fetch } from './requests.ts';
 import { openKafkaSoleWriter } from './sole-writer.ts';
 import { followTail, type TailHandler } from './tail.ts';
@@ -23,6 +25,8 @@ import { followTail, type TailHandler } from './tail.ts';
 /** One topic at the brokers. Its number of partitions is looked at every few seconds, since it may grow. */
 
 const LOOK_EVERY_MS = 5_000;
+const SCAN_READ_BYTES = 4 * 1024 * 1024;
+const SCAN_WAIT_MS = 500;
 /** So many connections carry the records of all partitions; a broker answers one after the other on each. */
 const SENDING_CONNECTIONS = 4;
 /** A caller who joins while no broker answers goes on after this long; the member keeps trying. */
@@ -129,6 +133,41 @@ export class KafkaTopic implements Topic {
     const { cluster, onFault } = this.#deps;
     const ending = AbortSignal.any([signal, this.#closing.signal]);
     return followTail(this.name, onRecords, ending, { cluster, offsets: this.#offsets, onFault }, from);
+  }
+
+  async bounds(partition: number): Promise<{ earliest: number; end: number }> {
+    try {
+      const until = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+      const [earliest, end] = await Promise.all([
+        this.#offsets.start(this.name, partition, until),
+        this.#offsets.end(this.name, partition, until),
+      ]);
+      return { earliest, end };
+    } catch (error) {
+      throw new LogUnavailableError(this.#explain(error), RETRY_AFTER_MS, { cause: error });
+    }
+  }
+
+  async *scan(
+    partition: number,
+    from: number,
+    until: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord[], void> {
+    const { cluster, onFault } = this.#deps;
+    const leaving = new AbortController();
+    const ending = AbortSignal.any([signal, this.#closing.signal, leaving.signal]);
+    const deps = { cluster, offsets: this.#offsets, onFault };
+    const reader = new Reader(this.name, partition, from, until, ending, deps);
+    try {
+      while (!ending.aborted && reader.passed < until) {
+        const records = await reader.read(SCAN_READ_BYTES, SCAN_WAIT_MS);
+        const wanted = records.filter(({ offset }) => offset < until);
+        if (wanted.length > 0) yield wanted;
+      }
+    } finally {
+      leaving.abort();
+    }
   }
 
   async lag(group: string): Promise<Lag[]> {

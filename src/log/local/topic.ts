@@ -18,6 +18,7 @@ import { LocalSoleWriter } from './sole-writer.ts';
 import type { PartitionWriter } from './writer.ts';
 
 const TAIL_READ_BYTES = 1024 * 1024;
+const SCAN_READ_BYTES = 4 * 1024 * 1024;
 const TAIL_WAIT_MS = 60_000;
 const RECORD_BYTES_MAX = 256 * 1024 * 1024;
 const HEADERS_MAX = 1_000;
@@ -147,6 +148,35 @@ export class LocalTopic implements Topic {
     } finally {
       await cursor.close();
     }
+  }
+
+  async bounds(partition: number): Promise<{ earliest: number; end: number }> {
+    const { earliest, end } = this.#shard(partition).partition;
+    return { earliest, end };
+  }
+
+  async *scan(
+    partition: number,
+    from: number,
+    until: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogRecord[], void> {
+    const cursor = new Cursor(this.#options.files, this.#shard(partition).partition, from);
+    try {
+      while (!signal.aborted && !this.#closing.signal.aborted && cursor.offset < until) {
+        const records = await cursor.read(SCAN_READ_BYTES);
+        if (records.length === 0) return;
+        yield records.filter(({ offset }) => offset < until);
+      }
+    } finally {
+      await cursor.close();
+    }
+  }
+
+  #shard(partition: number): Shard {
+    const shard = this.#options.shards[partition];
+    if (!shard) throw new RangeError(`${this.name} has no partition ${partition}`);
+    return shard;
   }
 
   lag(group: string): Promise<Lag[]> {
