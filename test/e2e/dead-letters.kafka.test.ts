@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Producer } from '@platformatic/kafka';
 import { coordinateEventId, formatUuid } from '../../src/event/kernel/uuid.ts';
-import { DEAD_LETTER_TOPIC } from '../../src/topics.ts';
+import { DEAD_LETTER_TOPIC, DERIVED_TOPIC } from '../../src/topics.ts';
 import { until } from '../faults/verify.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
 import { missingForKafka } from '../support/kafka-needs.ts';
@@ -37,7 +37,7 @@ describe('dead letters on Kafka', { skip: missingForKafka() ?? false }, () => {
   before(async () => {
     kafka = await startKafka();
     await kafka.createTopic(TOPIC, PARTITIONS);
-    await kafka.createTopic(DEAD_LETTER_TOPIC, 1);
+    for (const topic of [DEAD_LETTER_TOPIC, DERIVED_TOPIC]) await kafka.createTopic(topic, 1);
     service = await startTestService({
       ANALYTICS_KAFKA_BROKERS: kafka.brokers.join(),
       ANALYTICS_KAFKA_TOPIC: TOPIC,
