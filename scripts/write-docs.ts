@@ -19,6 +19,7 @@ import {
   type Operation,
 } from '../src/query/openapi.ts';
 import { queryRoutes } from '../src/query/query.ts';
+import { createReplayRoutes } from '../src/replay-routes.ts';
 import type { Setting } from '../src/settings/setting.ts';
 import { settings } from '../src/settings.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
@@ -74,11 +75,12 @@ export async function describeApi(): Promise<OpenApiDocument> {
   const app = Fastify();
   const book = createRouteBook();
   book.collect(app);
+  const access = { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) as const };
   await app.register(queryRoutes, {
     store: { select: async () => [] },
     moments: {} as never,
     catalog: {} as never,
-    access: { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) },
+    access,
     gapLimitMs: 1,
     answers: {
       give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
@@ -90,6 +92,8 @@ export async function describeApi(): Promise<OpenApiDocument> {
     now: () => 0,
   });
   addRealtimeRoutes(app, {} as never);
+  const replay = createReplayRoutes({ access, deps: {} as never, logger: {} as never, now: () => 0 });
+  await app.register((routes) => replay.plugin(routes));
   await app.ready();
   await app.close();
   return book.document('');
