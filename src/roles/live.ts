@@ -8,13 +8,16 @@ import { decisionLimits } from './limits.ts';
 
 /** Composes the live role: realtime state and sockets, fed by the pipeline of this process or by the tail of the log. */
 
-/** A live process waits for the brokers this long before it gives up its start. */
-const COMMITTED_WITHIN_MS = 30_000;
+/** Longer than brokers that have just started need; one that is away holds up no start. */
+const COMMITTED_WITHIN_MS = 5_000;
+const RETRY_MS = 500;
 
 export async function openLiveRole(house: House): Promise<Live> {
   const { config, access, cors, http, health, logger, metrics, store, closers } = house;
   const gate = health.role('live');
-  const publishedFrom = ownsEverything(house) ? null : await readCommitted(house);
+  const follows = !ownsEverything(house);
+  const soon = AbortSignal.timeout(COMMITTED_WITHIN_MS);
+  const publishedFrom = follows ? await readCommitted(house, soon) : null;
   const live = await openLive({
     client: store.client,
     authorize: async (request, from) => {
@@ -27,11 +30,12 @@ export async function openLiveRole(house: House): Promise<Live> {
     limits: { socketsMax: config.wsSocketsMax, eventsPerSecondMax: config.wsEventsPerSecondMax },
     viewsMax: config.viewsMax,
     now: house.now,
-    ...(publishedFrom ? { publishedFrom } : {}),
+    // With the log away it begins with nothing, and is right a minute after that is back.
+    ...(follows ? { publishedFrom: publishedFrom ?? [] } : {}),
   });
   closers.add('live', () => live.close());
-  if (publishedFrom) followTails(house, live, publishedFrom);
-  await followDerived(house, live);
+  if (follows) followTails(house, live, publishedFrom);
+  followDerived(house, live);
   http.addUpgrade('/ws', (...upgrade) => live.handleUpgrade(...upgrade));
   await http.app.register(live.plugin);
   gate.serving();
@@ -39,12 +43,21 @@ export async function openLiveRole(house: House): Promise<Live> {
 }
 
 /** Every socket hears of derived events, whichever process derives them. */
-async function followDerived({ log, logger, derivedTopic, closers }: House, live: Live): Promise<void> {
+function followDerived({ log, logger, derivedTopic, closers }: House, live: Live): void {
   const ending = new AbortController();
-  const following = log
-    .topic(derivedTopic)
-    .tail((records) => live.publishDerived(records), ending.signal)
-    .catch((error: unknown) => logger.error({ err: error }, 'sockets hear of derived events no more'));
+  const { signal } = ending;
+  const follow = async () => {
+    while (!signal.aborted) {
+      try {
+        await log.topic(derivedTopic).tail((records) => live.publishDerived(records), signal);
+      } catch (error) {
+        if (!signal.aborted)
+          logger.warn({ err: error }, 'sockets hear of derived events again when the log answers');
+      }
+      await delay(RETRY_MS, null, { signal }).catch(() => {});
+    }
+  };
+  const following = follow();
   closers.add('derived events on sockets', async () => {
     ending.abort();
     await following;
@@ -56,10 +69,12 @@ export function ownsEverything({ config, log }: House): boolean {
   return log.kind === 'local' && config.roleSet.has('pipeline');
 }
 
-/** Per source, the first offset that the pipeline has not committed, wherever it runs. */
-async function readCommitted({ config, log, logger }: House): Promise<readonly PlacesBefore[]> {
-  const deadline = performance.now() + COMMITTED_WITHIN_MS;
-  for (;;) {
+/** Per source, the first offset that the pipeline has not committed, wherever it runs; null when nobody said in time. */
+async function readCommitted(
+  { config, log, logger }: House,
+  signal: AbortSignal,
+): Promise<readonly PlacesBefore[] | null> {
+  while (!signal.aborted) {
     try {
       const all = config.sources.map(async ({ topic }) => {
         const lag = await log.topic(topic).lag(config.groupId);
@@ -68,15 +83,31 @@ async function readCommitted({ config, log, logger }: House): Promise<readonly P
       return (await Promise.all(all)).flat();
     } catch (error) {
       // Brokers that have just started know no coordinator of groups for a moment.
-      if (performance.now() >= deadline) throw error;
       logger.debug({ err: error }, 'the log does not tell yet how far the pipeline is');
-      await delay(500);
+      await delay(RETRY_MS, null, { signal }).catch(() => {});
     }
   }
+  return null;
 }
 
-/** Live views of the whole service, whichever processes store it. */
-function followTails(house: House, live: Live, from: readonly PlacesBefore[]): void {
+/** Live views of the whole service, whichever processes store it. `from` null: as soon as the log tells from where. */
+function followTails(house: House, live: Live, from: readonly PlacesBefore[] | null): void {
+  if (from !== null) {
+    startFollowers(house, live, from);
+    return;
+  }
+  house.logger.warn({}, 'the log does not answer: live views begin when it does');
+  const ending = new AbortController();
+  const waiting = readCommitted(house, ending.signal).then((known) => {
+    if (known !== null && !ending.signal.aborted) startFollowers(house, live, known);
+  });
+  house.closers.add('live waiting', async () => {
+    ending.abort();
+    await waiting;
+  });
+}
+
+function startFollowers(house: House, live: Live, from: readonly PlacesBefore[]): void {
   const { config, log, kernel, store, logger, health, now, closers } = house;
   let failure: string | null = null;
   health.probe('live tail', { vital: false }, () => ({
