@@ -51,13 +51,14 @@ const fixed = (value: number, digits: number) => value.toFixed(digits);
 const whole = (value: number) => Math.round(value).toLocaleString('en-US');
 const seconds = (ms: number | undefined) => (ms === undefined ? '' : fixed(ms / 1000, 2));
 
-/** Microseconds of CPU per event: service and ClickHouse for what was stored, the generator for what it sent. */
+/** Microseconds of CPU per event: service, broker and ClickHouse for what was stored, the generator for what it sent. */
 export function microsPerEvent(outcome: Outcome) {
   const { cpu, stored, acknowledged } = outcome;
   const service = (cpu.service * 1e6) / stored;
   const clickhouse = (cpu.clickhouse * 1e6) / stored;
+  const broker = (cpu.broker * 1e6) / stored;
   const generator = (cpu.generator * 1e6) / acknowledged;
-  return { service, clickhouse, generator, all: service + clickhouse + generator };
+  return { service, clickhouse, broker, generator, all: service + clickhouse + broker + generator };
 }
 
 function renderScenarios(outcomes: readonly Outcome[]): string {
@@ -67,6 +68,7 @@ function renderScenarios(outcomes: readonly Outcome[]): string {
     'CPU us/event',
     'service',
     'ClickHouse',
+    'Kafka broker',
     'generator',
     'ack p50 ms',
     'p99 ms',
@@ -86,6 +88,7 @@ function renderScenarios(outcomes: readonly Outcome[]): string {
       `**${fixed(micros.all, 1)}**`,
       fixed(micros.service, 2),
       fixed(micros.clickhouse, 2),
+      scenario.log === 'kafka' ? fixed(micros.broker, 2) : '',
       fixed(micros.generator, 2),
       fixed(report.ack.p50, 1),
       fixed(report.ack.p99, 1),

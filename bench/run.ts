@@ -16,6 +16,7 @@ const HELP = `Usage: npm run bench -- [options]
   --only a,b     of: single, 100, 1000, profile, baseline, queries
   --rate N       events/s of "queries" (default: half of what "100" reached, else 50,000)
   --sustain N    instead of all these: N seconds at 100,000 events/s in batches of 100 (or at --rate)
+  --log kafka    Kafka for the log, beside the same on the local one (Java and Maven are wanted)
   --profile      with --sustain: a CPU profile too, which itself costs a few percent
 `;
 
@@ -25,6 +26,7 @@ const WARM_SECONDS = 5;
 
 const plain = {
   subject: 'service',
+  log: 'local',
   connections: 16,
   rate: null,
   warmSeconds: WARM_SECONDS,
@@ -72,9 +74,9 @@ function say(text: string): void {
 async function runOne(scenario: Scenario): Promise<Outcome> {
   say(`${scenario.name}: ${scenario.warmSeconds} s of warm-up, ${scenario.seconds} s …`);
   const outcome = await runScenario(scenario);
-  const { all, service, clickhouse, generator } = microsPerEvent(outcome);
+  const { all, service, clickhouse, broker, generator } = microsPerEvent(outcome);
   const rate = Math.round(outcome.acknowledged / outcome.seconds).toLocaleString('en-US');
-  const parts = [service, clickhouse, generator].map((micros) => micros.toFixed(2)).join(' + ');
+  const parts = [service, clickhouse, broker, generator].map((micros) => micros.toFixed(2)).join(' + ');
   const { lost, doubled } = outcome.verdict;
   say(`  ${rate} events/s, ${all.toFixed(2)} us (${parts}), lost ${lost}, duplicates ${doubled}`);
   for (const [status, count] of Object.entries(outcome.report.statuses))
@@ -107,6 +109,7 @@ const { values } = parseArgs({
     rate: { type: 'string' },
     sustain: { type: 'string' },
     profile: { type: 'boolean', default: false },
+    log: { type: 'string', default: 'local' },
     help: { type: 'boolean' },
   },
 });
@@ -114,7 +117,15 @@ const known = Object.keys(scenarios(1)).sort((a, b) => Number(a === 'queries') -
 const names = values.only?.split(',') ?? known;
 const unknown = names.filter((name) => !known.includes(name));
 const rate = values.rate === undefined ? null : Number(values.rate);
-if (values.help || unknown.length > 0 || !(Number(values.seconds) > 0) || rate === 0 || Number.isNaN(rate)) {
+const logs = ['local', 'kafka'];
+if (
+  values.help ||
+  !logs.includes(values.log) ||
+  unknown.length > 0 ||
+  !(Number(values.seconds) > 0) ||
+  rate === 0 ||
+  Number.isNaN(rate)
+) {
   say(unknown.length > 0 ? `There is no scenario '${unknown.join("', '")}'.\n\n${HELP}` : HELP);
   process.exitCode = values.help ? 0 : 2;
 } else {
@@ -130,6 +141,12 @@ if (values.help || unknown.length > 0 || !(Number(values.seconds) > 0) || rate =
   const outcomes = values.sustain
     ? [await runOne(sustained)]
     : await runAll(names, Number(values.seconds), rate);
+  if (values.log === 'kafka') {
+    // In the same run, so that the ratio is safe.
+    const beside = outcomes.map(({ scenario }) => scenario).filter(({ subject }) => subject === 'service');
+    for (const scenario of beside)
+      outcomes.push(await runOne({ ...scenario, log: 'kafka', name: `${scenario.name}, on Kafka` }));
+  }
   const report = renderReport(readMachine(outcomes), outcomes);
   writeFileSync(fileURLToPath(new URL('./results.md', import.meta.url)), report);
   process.stdout.write(`\n${report}`);

@@ -8,13 +8,14 @@ import type { CpuProfile } from './profile.ts';
 import { type Metrics, scrape } from './prometheus.ts';
 import { askQuestions, type QuestionTimes } from './questions.ts';
 import { readFreshness, readServerEvents, type Verdict, verify, waitUntilStored } from './stored.ts';
-import { type Subject, type SubjectKind, startSubject } from './subject.ts';
+import { type LogKind, type Subject, type SubjectKind, startSubject } from './subject.ts';
 
 /** One run: a fresh subject, a warm-up, a measured window, and a look at what is stored in the end. */
 
 export interface Scenario {
   readonly name: string;
   readonly subject: SubjectKind;
+  readonly log: LogKind;
   readonly batch: number;
   readonly connections: number;
   /** Events per second; null: as many as it takes. */
@@ -36,7 +37,13 @@ export interface Outcome {
   readonly report: LoadReport;
   /** Events stored from the start of the window until all was stored. CPU is counted for these. */
   readonly stored: number;
-  readonly cpu: { readonly service: number; readonly clickhouse: number; readonly generator: number };
+  readonly cpu: {
+    readonly service: number;
+    readonly clickhouse: number;
+    readonly generator: number;
+    /** Of the Kafka broker, where there is one. */
+    readonly broker: number;
+  };
   /** CPU seconds by thread name. */
   readonly threads: { readonly service: Threads; readonly clickhouse: Threads };
   readonly rssMiB: { readonly service: number; readonly clickhouse: number };
@@ -147,18 +154,20 @@ interface Snapshot {
   readonly at: number;
   readonly service: number;
   readonly clickhouse: number;
+  readonly broker: number;
   readonly metrics: Metrics;
   readonly server: ReadonlyMap<string, number>;
   readonly rows: number;
 }
 
 async function takeSnapshot(subject: Subject): Promise<Snapshot> {
-  const { client, facts, pid } = subject;
+  const { client, facts, pid, brokerPid } = subject;
   const { rows } = await waitUntilStored(client, 0);
   return {
     at: Date.now(),
     service: cpuSeconds(pid),
     clickhouse: cpuSeconds(facts.clickhousePid ?? 0),
+    broker: cpuSeconds(brokerPid ?? 0),
     metrics: await scrape(facts.metricsUrl),
     server: await readServerEvents(client),
     rows,
@@ -166,7 +175,7 @@ async function takeSnapshot(subject: Subject): Promise<Snapshot> {
 }
 
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
-  const subject = await startSubject(scenario.subject);
+  const subject = await startSubject(scenario.subject, scenario.log);
   try {
     return await runOn(subject, scenario);
   } finally {
@@ -205,6 +214,7 @@ async function runOn(subject: Subject, scenario: Scenario): Promise<Outcome> {
       service: after.service - before.service,
       clickhouse: after.clickhouse - before.clickhouse,
       generator: window.generatorCpu,
+      broker: after.broker - before.broker,
     },
     threads: { service: watch.service.byName(), clickhouse: watch.clickhouse.byName() },
     rssMiB: { service: watch.serviceRss.peak, clickhouse: watch.clickhouseRss.peak },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createStoreClient, type StoreClient, type StoreEndpoint } from '../src/store/client.ts';
+import { type BenchBroker, startBroker } from './broker.ts';
 import type { CpuProfile } from './profile.ts';
 
 /** What is measured: the service or the baseline, in a process of its own, on an empty folder that goes with it. */
@@ -26,10 +27,13 @@ export type SubjectMessage =
   | { readonly type: 'profile'; readonly profile: CpuProfile };
 
 export type SubjectKind = 'service' | 'baseline';
+export type LogKind = 'local' | 'kafka';
 
 export interface Subject {
   readonly facts: SubjectFacts;
   readonly pid: number;
+  /** null: its log is its own. */
+  readonly brokerPid: number | null;
   readonly client: StoreClient;
   startProfile(): void;
   stopProfile(): Promise<CpuProfile>;
@@ -39,7 +43,17 @@ export interface Subject {
 
 const STOP_WAIT_MS = 30_000;
 
-export async function startSubject(kind: SubjectKind): Promise<Subject> {
+export async function startSubject(kind: SubjectKind, log: LogKind): Promise<Subject> {
+  const broker = log === 'kafka' ? await startBroker() : null;
+  try {
+    return await startWith(kind, broker);
+  } catch (error) {
+    await broker?.stop();
+    throw error;
+  }
+}
+
+async function startWith(kind: SubjectKind, broker: BenchBroker | null): Promise<Subject> {
   const dir = mkdtempSync(join(tmpdir(), `sluice-bench-${kind}-`));
   mkdirSync(join(dir, 'data'));
   const output = createWriteStream(join(dir, 'output.txt'));
@@ -48,6 +62,7 @@ export async function startSubject(kind: SubjectKind): Promise<Subject> {
     execArgv: ['--initial-heap-size=1024'],
     env: {
       ...process.env,
+      ...broker?.env,
       ANALYTICS_DATA_DIR: join(dir, 'data'),
       BENCH_DIR: join(dir, 'data'),
       PORT: '0',
@@ -71,6 +86,7 @@ export async function startSubject(kind: SubjectKind): Promise<Subject> {
   return {
     facts,
     pid: child.pid!,
+    brokerPid: broker?.pid ?? null,
     client,
     startProfile: () => command('profile'),
     async stopProfile() {
@@ -82,6 +98,7 @@ export async function startSubject(kind: SubjectKind): Promise<Subject> {
       await client.close();
       await endChild(child, () => command('stop'));
       output.end();
+      await broker?.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };

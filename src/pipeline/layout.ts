@@ -1,4 +1,4 @@
-import type { Assignment, LogRecord, Topic } from '../log/log.ts';
+import type { Assignment, Lag, LogRecord, Topic } from '../log/log.ts';
 
 /**
  * What keeps an event from counting twice when partitions are added.
@@ -6,7 +6,7 @@ import type { Assignment, LogRecord, Topic } from '../log/log.ts';
  * Ingest writes into each record by how many partitions it chose this one. After a change an actor's events go to another
  * partition, and so does an event that is sent again: the partition's memory of ids does not know what the old one took.
  * So a partition stops at the first record of a larger number. It commits that it has come so far, and waits until every
- * other has come so far too, or has nothing left. What was taken under the old number is stored then, and ClickHouse is
+ * other has come so far too, has such a record next, or has nothing left. What was taken under the old number is stored then, and ClickHouse is
  * asked for every event that may have been taken before.
  */
 
@@ -61,9 +61,8 @@ export function findChange(
 ): { readonly index: number; readonly layout: Layout } | null {
   const known = layout?.partitions ?? 0;
   for (const [index, record] of records.entries()) {
-    const header = record.headers.find(([name]) => name === 'partitions');
-    const partitions = header === undefined ? 0 : Number(header[1]);
-    if (Number.isSafeInteger(partitions) && partitions > known)
+    const partitions = splitBy(record);
+    if (partitions > known)
       return {
         index,
         layout: { partitions, since: record.timestamp, fresh: isFirst && index === 0, settled: false },
@@ -72,11 +71,28 @@ export function findChange(
   return null;
 }
 
-/** Resolves with the settled layout, when every other partition has come as far as it, or has nothing left. */
+/** By how many partitions the record was split; 0 when nobody says. */
+function splitBy({ headers }: LogRecord): number {
+  const partitions = Number(headers.find(([name]) => name === 'partitions')?.[1] ?? 0);
+  return Number.isSafeInteger(partitions) ? partitions : 0;
+}
+
+/** What the partition is to do next, where that can be read; null otherwise. */
+async function readNext(
+  topic: Pick<Topic, 'scan'>,
+  { partition, committed }: Lag,
+  signal: AbortSignal,
+): Promise<LogRecord | null> {
+  for await (const records of topic.scan(partition, committed, committed + 1, signal))
+    if (records[0]) return records[0];
+  return null;
+}
+
+/** Resolves with the settled layout, when no other partition has anything left that was split by fewer. */
 export async function awaitOthers(
-  assignment: Pick<Assignment, 'partition'>,
+  assignment: Pick<Assignment, 'partition' | 'signal'>,
   layout: Layout,
-  topic: Pick<Topic, 'lag'>,
+  topic: Pick<Topic, 'lag' | 'scan'>,
   group: string,
   sleep: (ms: number) => Promise<void>,
 ): Promise<Layout> {
@@ -86,17 +102,30 @@ export async function awaitOthers(
     const all = await topic.lag(group);
     const others = all.filter(({ partition }) => partition !== assignment.partition);
     for (const { partition, end } of others) if (!ends.has(partition)) ends.set(partition, end);
-    const hasCome = (metadata: string): boolean =>
-      (readLayout(metadata)?.partitions ?? 0) >= layout.partitions;
-    const isThere = others.every(
-      ({ partition, committed, metadata }) => committed >= ends.get(partition)! || hasCome(metadata),
+    const looks = others.map((other) =>
+      lookAt(other, ends.get(other.partition)!, layout, topic, assignment.signal),
     );
-    if (isThere) {
-      const areFresh = others.every(
-        ({ end, metadata }) => end === 0 || (hasCome(metadata) && readLayout(metadata)!.fresh),
-      );
-      return { ...layout, fresh: layout.fresh && areFresh, settled: true };
-    }
+    const states = await Promise.all(looks);
+    if (!states.includes('behind'))
+      return { ...layout, fresh: layout.fresh && states.every((state) => state === 'fresh'), settled: true };
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** `fresh`: nothing was ever taken there by another layout. `there`: nothing is left of one. */
+async function lookAt(
+  other: Lag,
+  end: number,
+  layout: Layout,
+  topic: Pick<Topic, 'scan'>,
+  signal: AbortSignal,
+): Promise<'fresh' | 'there' | 'behind'> {
+  if (other.end === 0) return 'fresh';
+  const said = readLayout(other.metadata);
+  if (said !== null && said.partitions >= layout.partitions) return said.fresh ? 'fresh' : 'there';
+  if (other.committed >= end) return 'there';
+  // Its ClickHouse may be away, or nobody have it yet: that is no reason to wait for it.
+  const next = await readNext(topic, other, signal);
+  if (next === null || splitBy(next) < layout.partitions) return 'behind';
+  return next.offset === 0 ? 'fresh' : 'there';
 }

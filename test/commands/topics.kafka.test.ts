@@ -49,7 +49,7 @@ describe('sluice topics create', { skip: missingForKafka() ?? false, timeout: 12
       [made.code, made.said],
       [
         0,
-        'analytics.v1: made, 4 partitions\nanalytics.derived.v1: made, 4 partitions\nanalytics.dlq.v1: made, 1 partition\n',
+        'analytics.v1: made, 4 partitions\nanalytics.derived.v1: made, 1 partition\nanalytics.dlq.v1: made, 1 partition\n',
       ],
     );
     assert.equal(await configOf('analytics.v1', 'retention.ms'), String(30 * 86_400_000));

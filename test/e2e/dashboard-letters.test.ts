@@ -80,13 +80,14 @@ describe('dead letters on the dashboard', () => {
 
     const { page, faults } = await open('/pipeline', { colorScheme: 'dark' });
     await page.getByRole('link', { name: 'See all' }).click();
-    await page.waitForURL('**/dead-letters');
+    await page.getByRole('heading', { name: 'Dead letters', level: 1 }).waitFor();
     await page
       .getByRole('button', { name: /Missing event name/ })
       .first()
       .press('Enter');
     await page.waitForURL('**reason=missing_event_name**');
     const rows = page.locator('.letter');
+    await page.locator('.letters-list').getByRole('heading', { name: 'Missing event name' }).waitFor();
     await page.getByText('50 shown; older ones follow').waitFor();
     await page.getByRole('button', { name: 'Load older' }).press('Enter');
     await page.getByText('60 shown, that is all of them').waitFor();

@@ -28,7 +28,7 @@ describe('roles apart, over Kafka', { skip: missingForKafka() ?? false }, () => 
   let kafka: TestKafka;
   before(async () => {
     kafka = await startKafka();
-    await kafka.createTopic('analytics.dlq.v1', 1);
+    for (const name of ['analytics.dlq.v1', 'analytics.derived.v1']) await kafka.createTopic(name, 1);
   });
   after(() => kafka.dispose());
 

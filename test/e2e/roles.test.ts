@@ -71,7 +71,7 @@ test('one who asks answers of all, from the log and ClickHouse, and takes no eve
   const prometheus = await (await fetch(service.metricsUrl)).text();
   assert.doesNotMatch(prometheus, /^analytics_service_kafka_consumer_lag\{/m);
   const { parts } = await service.get<{ parts: { name: string }[] }>('/health');
-  assert.deepEqual(parts.map(({ name }) => name).sort(), ['clickhouse', 'live tail', 'log']);
+  assert.deepEqual(parts.map(({ name }) => name).sort(), ['catalogue', 'clickhouse', 'live tail', 'log']);
 });
 
 function range(path: string): string {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createTopics } from '../../src/log/kafka/topics.ts';
-import { DEAD_LETTER_TOPIC } from '../../src/topics.ts';
+import { DEAD_LETTER_TOPIC, DERIVED_TOPIC } from '../../src/topics.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
 import { missingForKafka } from '../support/kafka-needs.ts';
 import { moment, ROUNDS, reckon, type Scene, untilTaken, withScene } from './round.ts';
@@ -20,7 +20,7 @@ describe('the service on Kafka', { skip: missingForKafka() ?? false }, () => {
   let scenes = 0;
   before(async () => {
     kafka = await startKafka({ properties: { 'group.consumer.session.timeout.ms': 2_000 } });
-    await kafka.createTopic(DEAD_LETTER_TOPIC, 1);
+    for (const topic of [DEAD_LETTER_TOPIC, DERIVED_TOPIC]) await kafka.createTopic(topic, 1);
   });
   after(() => kafka.dispose());
 

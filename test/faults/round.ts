@@ -12,6 +12,12 @@ export const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 10);
 /** In the full form after each round, in the short one now and then: a bucket is clean only when its lease is over. */
 export const RECKON_EVERY = ROUNDS >= 100 ? 1 : 5;
 
+/**
+ * Between two requests of a connection. In the full form the load lasts an hour, and each reckoning counts again all that
+ * was ever sent: so much that a hundred of them end.
+ */
+const PAUSE_MS = ROUNDS >= 100 ? 100 : 10;
+
 export interface Scene {
   readonly dir: string;
   readonly harness: Harness;
@@ -33,7 +39,7 @@ export async function withScene(options: SceneOptions, run: (scene: Scene) => Pr
   const dir = await mkdtemp(join(tmpdir(), 'sluice-faults-'));
   await options.prepare?.(dir);
   const harness = new Harness({ dir, port: await freePort(), env: options.env, preload: options.preload });
-  const load = new Load({ url: harness.url, connections: 4, batch: 40, pauseMs: 10, ...options.load });
+  const load = new Load({ url: harness.url, connections: 4, batch: 40, pauseMs: PAUSE_MS, ...options.load });
   let passed = false;
   try {
     await run({ dir, harness, load });

@@ -215,3 +215,13 @@ test('headers of a record, and what stands in where a foreign producer says noth
   for (const at of [-1, 0, NOON / 1000, NOON - 90 * day - 1, NOON + day + 1, Number.NaN, 1.5])
     assert.equal(written(at), NOON, String(at));
 });
+
+test('a replayed event is as old as its receipt for what is counted, and as new as its record for the lag', () => {
+  const record = recordOf(0, [named(1)], { receivedAt: NOON - 60 * MINUTE });
+  const batch = batchOf([
+    { ...record, timestamp: NOON },
+    recordOf(1, [named(2)], { receivedAt: NOON + MINUTE }),
+  ]);
+  assert.equal(batch.oldestReceivedAt, NOON - 60 * MINUTE);
+  assert.equal(batch.oldestAppendedAt, NOON);
+});

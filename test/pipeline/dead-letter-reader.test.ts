@@ -60,6 +60,32 @@ test('what a batch refused is buried with its place and its bytes, twice under t
   );
 });
 
+test('what a replay cannot tell from the event itself goes along; a collision is of repaired time already', async () => {
+  const { topic, records } = topicOf(1);
+  const record = recordOf(0, [
+    { event_id: uuid7(1), event_name: 'x' },
+    { event_id: uuid7(1), event_name: 'y' },
+    {},
+  ]);
+  const headers: Header[] = [
+    ...record.headers,
+    ['ua', 'agent'],
+    ['country', 'DE'],
+    ['sent_at', String(NOON - 5)],
+  ];
+  await buryDead(batchOf([{ ...record, headers }]), TOPIC, topic);
+  const letters = records.map((buried, offset) => readLetter({ ...buried, offset }));
+  assert.deepEqual(
+    letters
+      .map(({ reason, userAgent, country, sentAt }) => [reason, userAgent, country, sentAt])
+      .toSorted(([a], [b]) => (a! < b! ? -1 : 1)),
+    [
+      ['id_collision', 'agent', 'DE', -1],
+      ['missing_event_name', 'agent', 'DE', NOON - 5],
+    ],
+  );
+});
+
 test('a batch without dead letters appends nothing', async () => {
   const { topic, records } = topicOf(1);
   await buryDead(batchOf([recordOf(0, [{ event_name: 'x' }])]), TOPIC, topic);

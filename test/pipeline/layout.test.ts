@@ -17,6 +17,20 @@ function split(by: number | string | null, timestamp = 1_000): LogRecord {
   return { partition: 0, offset: 0, key: null, headers, value: new Uint8Array(), timestamp };
 }
 
+/** Records that lie at the committed offsets, by partition. */
+const topicOf = (
+  lag: (group: string) => Promise<Lag[]>,
+  next: ReadonlyMap<number, LogRecord> = new Map(),
+) => ({
+  lag,
+  async *scan(partition: number, from: number, until: number) {
+    assert.equal(until, from + 1);
+    const record = next.get(partition);
+    yield record ? [{ ...record, partition, offset: from }] : [];
+  },
+});
+const signal = new AbortController().signal;
+
 const lagOf = (partition: number, committed: number, end: number, said: Layout | null): Lag => ({
   partition,
   records: end - committed,
@@ -58,13 +72,14 @@ test('every other partition has come so far, or has nothing left: only then it g
   ];
   let looks = 0;
   let waits = 0;
-  const topic = {
-    lag: async (group: string) => {
+  const topic = topicOf(
+    async (group) => {
       assert.equal(group, 'g');
       return rounds[looks++]!;
     },
-  };
-  const settled = await awaitOthers({ partition: 0 }, layout, topic, 'g', async () => {
+    new Map([[1, split(4)]]),
+  );
+  const settled = await awaitOthers({ partition: 0, signal }, layout, topic, 'g', async () => {
     waits += 1;
   });
   assert.deepEqual([looks, waits], [3, 2]);
@@ -75,10 +90,32 @@ test('every other partition has come so far, or has nothing left: only then it g
 test('a log that had nothing before is asked nothing; one that had anything is', async () => {
   const fresh = { ...layout, fresh: true };
   const settle = (others: Lag[]) =>
-    awaitOthers({ partition: 0 }, fresh, { lag: async () => others }, 'g', async () => assert.fail());
+    awaitOthers(
+      { partition: 0, signal },
+      fresh,
+      topicOf(async () => others),
+      'g',
+      async () => assert.fail(),
+    );
   const all = await settle([lagOf(1, 0, 5, fresh), lagOf(2, 0, 0, null)]);
   assert.equal(distrustedUntil(all), -Infinity);
   const before = { ...fresh, partitions: 4, settled: true };
   for (const one of [lagOf(1, 5, 5, null), lagOf(1, 3, 5, layout), lagOf(1, 5, 5, before)])
     assert.ok(distrustedUntil(await settle([one])) > layout.since);
+});
+
+test('who stands before a record of the new layout is not waited for, whatever holds it up', async () => {
+  const fresh = { ...layout, fresh: true };
+  const settle = (lag: Lag, next: LogRecord) =>
+    awaitOthers(
+      { partition: 0, signal },
+      fresh,
+      topicOf(async () => [lag], new Map([[1, next]])),
+      'g',
+      () => Promise.reject(new Error('it waits')),
+    );
+  assert.equal(distrustedUntil(await settle(lagOf(1, 0, 5, null), split(8))), -Infinity);
+  assert.ok(distrustedUntil(await settle(lagOf(1, 3, 5, null), split(8))) > layout.since);
+  await assert.rejects(settle(lagOf(1, 3, 5, null), split(4)), /it waits/);
+  await assert.rejects(settle(lagOf(1, 3, 5, null), split(null)), /it waits/);
 });

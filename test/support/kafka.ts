@@ -13,7 +13,7 @@ import { promisify } from 'node:util';
 import { Admin } from '@platformatic/kafka';
 import { type Certificates, makeCertificates } from './kafka/certificates.ts';
 import { fetchKafka, kafkaCommand, keepArchive } from './kafka/jars.ts';
-import { freePort } from './ports.ts';
+import { lastingPort } from './ports.ts';
 
 const run = promisify(execFile);
 // Any sixteen bytes in base64url.
@@ -118,6 +118,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka>
     await kafka.start();
   } catch (error) {
     await kafka.kill();
+    await rm(folder, { recursive: true, force: true });
     throw error;
   }
   return kafka;
@@ -133,7 +134,7 @@ interface Place {
 }
 
 async function findPlace(id: number): Promise<Place> {
-  const [plain, controller, sasl, tls, saslTls] = await Promise.all(Array.from({ length: 5 }, freePort));
+  const [plain, controller, sasl, tls, saslTls] = await Promise.all(Array.from({ length: 5 }, lastingPort));
   return { id, plain: plain!, controller: controller!, sasl: sasl!, tls: tls!, saslTls: saslTls! };
 }
 

@@ -49,7 +49,8 @@ export function useLetters({ reason, state, app }: LetterFilter): Letters {
   const cursor = older.letters.length > 0 ? older.cursor : (first.data?.next_cursor ?? null);
 
   async function loadMore(): Promise<void> {
-    if (cursor === null || older.isLoading) return;
+    // A list that is being replaced has a cursor that belongs to another question.
+    if (cursor === null || older.isLoading || first.stale) return;
     const before = { ...older, asked };
     setMore({ ...before, isLoading: true, error: null });
     try {
@@ -70,7 +71,7 @@ export function useLetters({ reason, state, app }: LetterFilter): Letters {
     first,
     letters: [...all.values()],
     hasMore: cursor !== null,
-    isLoading: older.isLoading,
+    isLoading: older.isLoading || first.stale,
     error: older.error,
     loadMore,
   };
