@@ -10,6 +10,7 @@ import type { Assignment, Log, Membership } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { DerivedStore } from '../store/derived.ts';
 import { DERIVED_PARTITION } from './event.ts';
+import { Pace } from './pace.ts';
 import { Publisher, type PublisherLimits, type PublisherObserver, type Tenure } from './publisher.ts';
 
 export interface DerivedOptions {
@@ -66,12 +67,13 @@ async function publishUntilFailure(
   options: Running,
   signal: AbortSignal,
 ): Promise<void> {
+  const pace = new Pace();
   try {
     while (!signal.aborted) {
       const began = performance.now();
-      // At most half of the time goes into looking.
-      if (!(await publisher.round()))
-        await pause(Math.max(options.limits.everyMs, performance.now() - began), signal);
+      const more = await publisher.round();
+      const rest = pace.restMs(performance.now() - began);
+      await pause(more ? rest : Math.max(options.limits.everyMs, rest), signal);
     }
   } finally {
     await publisher.close();

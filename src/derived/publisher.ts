@@ -1,6 +1,6 @@
 import type { LogRecord, SoleWriter, Topic } from '../log/log.ts';
 import type { DerivedProgress, DerivedStore, Newness } from '../store/derived.ts';
-import type { LogSource } from '../store/events.ts';
+import { type LogSource, type Places, sourceKey } from '../store/events.ts';
 import { decideEnded, decideSilent } from './decide.ts';
 import { createRecord, DERIVED_PARTITION, type DerivedEvent, readRow } from './event.ts';
 
@@ -33,10 +33,17 @@ export interface PublisherLimits {
   readonly silenceMs: number;
   /** How old an event may be when it is received to be news. */
   readonly ageMaxMs: number;
+  /**
+   * What one question may answer with, whole records apart. It costs a look through the raw rows of all open buckets, so
+   * that few large ones are cheaper than many small ones. Default 10,000.
+   */
+  readonly rowsPerQuestion?: number;
 }
 
 export interface PublisherObserver {
   published(name: string, count: number): void;
+  /** Stored records that were not looked at for ends and errors yet. */
+  waiting(records: number): void;
 }
 
 /** The time in which the derived topic is ours, and how far it is recorded. */
@@ -47,18 +54,31 @@ export interface Tenure {
   commit(offset: number): Promise<void>;
 }
 
-/** Of a source in one round: what bounds a question in rows, as a record holds up to a request's events. */
-const RECORDS_PER_ROUND = 1_000;
+const ROWS_PER_QUESTION = 10_000;
+/** Of each source in one round: it grows while rounds find little, since a record holds from one event to a request's. */
+const RECORDS_FIRST = 1_000;
+const RECORDS_MAX = 128_000;
+const EVENTS_PER_APPEND = 2_000;
 /** Silence is looked for so many times in its length. */
 const LOOKS_PER_SILENCE = 30;
+
+/** A partition that the pipeline reads, now. */
+interface SourceNow extends LogSource {
+  readonly committed: number;
+  readonly progress: DerivedProgress;
+  /** Everything of it that is not stored yet was received after this, epoch ms. */
+  readonly clock: number;
+}
 
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #tenure: Tenure;
   readonly #progress: Map<string, DerivedProgress>;
   readonly #newness: Newness;
+  readonly #rowsMax: number;
   readonly #writer: SoleWriter;
   #lookedForSilence = -Infinity;
+  #recordsPerRound = RECORDS_FIRST;
   #inserts = 0;
 
   private constructor(
@@ -71,6 +91,7 @@ export class Publisher {
     this.#writer = opened.writer;
     this.#progress = opened.progress;
     this.#newness = { since: opened.since, ageMaxMs: options.limits.ageMaxMs };
+    this.#rowsMax = options.limits.rowsPerQuestion ?? ROWS_PER_QUESTION;
   }
 
   static async open(options: PublisherOptions, tenure: Tenure): Promise<Publisher> {
@@ -97,25 +118,9 @@ export class Publisher {
    * knows what was appended.
    */
   async round(): Promise<boolean> {
-    const silence = this.#isSilenceDue();
-    let more = false;
-    for (const topic of this.#options.sources) {
-      const now = this.#options.now();
-      for (const lag of await topic.lag(this.#options.group)) {
-        this.#tenure.signal.throwIfAborted();
-        const source = { topic: topic.name, partition: lag.partition };
-        const before = this.#progressOf(source, lag.end);
-        const ended = await this.#lookForEnds(source, before.ended, lag.committed);
-        // A view is silent by the clock of what is stored: what waits in the log may be of it.
-        const clock = lag.records > 0 ? Math.min(now, lag.oldestTimestamp ?? 0) : now;
-        const silent = silence
-          ? await this.#lookForSilence(source, before.silent, ended, clock)
-          : before.silent;
-        if (ended !== before.ended || silent !== before.silent)
-          await this.#save({ ...source, ended, silent });
-        more ||= ended < lag.committed;
-      }
-    }
+    const more = await this.#lookForEnds(await this.#readSources());
+    // What was found has moved on since.
+    if (this.#isSilenceDue()) await this.#lookForSilence(await this.#readSources());
     return more;
   }
 
@@ -123,15 +128,44 @@ export class Publisher {
     await this.#writer.close();
   }
 
+  async #readSources(): Promise<SourceNow[]> {
+    const { sources, group, now } = this.#options;
+    const found: SourceNow[] = [];
+    for (const topic of sources) {
+      const at = now();
+      for (const lag of await topic.lag(group)) {
+        const source = { topic: topic.name, partition: lag.partition };
+        const clock = lag.records > 0 ? Math.min(at, lag.oldestTimestamp ?? 0) : at;
+        found.push({
+          ...source,
+          committed: lag.committed,
+          progress: this.#progressOf(source, lag.end),
+          clock,
+        });
+      }
+    }
+    this.#tenure.signal.throwIfAborted();
+    return found;
+  }
+
   /** A log that began anew has an end before what was looked at. */
   #progressOf(source: LogSource, end: number): DerivedProgress {
-    const known = this.#progress.get(keyOf(source));
+    const known = this.#progress.get(sourceKey(source));
     return known === undefined || known.ended > end ? { ...source, ended: 0, silent: 0 } : known;
   }
 
-  async #save(progress: DerivedProgress): Promise<void> {
-    await this.#options.store.saveProgress(progress);
-    this.#progress.set(keyOf(progress), progress);
+  async #advance(
+    sources: readonly SourceNow[],
+    seen: readonly Places[],
+    what: 'ended' | 'silent',
+  ): Promise<void> {
+    const progressOf = new Map(sources.map((source) => [sourceKey(source), source.progress]));
+    const advanced = seen.map((places) => ({
+      ...progressOf.get(sourceKey(places))!,
+      [what]: places.until,
+    }));
+    await this.#options.store.saveProgress(advanced);
+    for (const progress of advanced) this.#progress.set(sourceKey(progress), progress);
   }
 
   #isSilenceDue(): boolean {
@@ -143,34 +177,56 @@ export class Publisher {
     return true;
   }
 
-  async #lookForEnds(source: LogSource, from: number, committed: number): Promise<number> {
-    if (committed <= from) return from;
-    const places = { ...source, from, until: Math.min(committed, from + RECORDS_PER_ROUND) };
-    await this.#publish(decideEnded(this.#options.store, places, this.#newness));
-    return places.until;
+  /** True when there is more. */
+  async #lookForEnds(sources: readonly SourceNow[]): Promise<boolean> {
+    const { store, observer } = this.#options;
+    const most = this.#recordsPerRound;
+    const places = sources.flatMap(({ topic, partition, progress: { ended }, committed }) =>
+      committed > ended ? [{ topic, partition, from: ended, until: Math.min(committed, ended + most) }] : [],
+    );
+    if (places.length === 0) return false;
+    const { rows, seen } = await store.triggers(places, this.#newness, this.#rowsMax);
+    await this.#publish(await decideEnded(store, rows));
+    await this.#advance(sources, seen, 'ended');
+    const waiting =
+      sources.reduce((sum, source) => sum + Math.max(0, source.committed - source.progress.ended), 0) -
+      seen.reduce((sum, { from, until }) => sum + until - from, 0);
+    observer.waiting(waiting);
+    if (rows.length >= this.#rowsMax) this.#recordsPerRound = Math.ceil(most / 2);
+    else if (waiting > 0) this.#recordsPerRound = Math.min(RECORDS_MAX, most * 2);
+    return waiting > 0;
   }
 
-  async #lookForSilence(source: LogSource, from: number, end: number, clock: number): Promise<number> {
+  async #lookForSilence(sources: readonly SourceNow[]): Promise<void> {
     const { store, limits } = this.#options;
-    const moment = clock - limits.silenceMs;
-    if (end <= from) return from;
-    const until = await store.firstReceivedAfter({ ...source, from, until: end }, moment);
-    for (let at = from; at < until; at += RECORDS_PER_ROUND) {
-      const places = { ...source, from: at, until: Math.min(until, at + RECORDS_PER_ROUND) };
-      await this.#publish(decideSilent(store, places, moment, this.#newness));
+    // By the clock of what is stored: what waits in the log, wherever, may be of any view.
+    const moment = Math.min(...sources.map(({ clock }) => clock)) - limits.silenceMs;
+    const looked = sources.flatMap(({ topic, partition, progress: { silent, ended } }) =>
+      ended > silent ? [{ topic, partition, from: silent, until: ended }] : [],
+    );
+    let left = looked.length === 0 ? [] : await store.receivedUntil(looked, moment);
+    while (left.length > 0) {
+      const { rows, seen } = await store.silentViews(left, moment, this.#newness, this.#rowsMax);
+      await this.#publish(await decideSilent(store, rows));
+      await this.#advance(sources, seen, 'silent');
+      left = left.flatMap((places) => {
+        const until = seen.find((one) => sourceKey(one) === sourceKey(places))?.until ?? places.from;
+        return until < places.until ? [{ ...places, from: until }] : [];
+      });
     }
-    return Math.max(from, until);
   }
 
-  async #publish(pieces: AsyncGenerator<DerivedEvent[], void>): Promise<void> {
-    for await (const events of pieces) {
+  async #publish(events: readonly DerivedEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    for (let at = 0; at < events.length; at += EVENTS_PER_APPEND) {
       this.#tenure.signal.throwIfAborted();
       const now = this.#options.now();
-      await this.#writer.append(events.map((event) => createRecord(event, now)));
-      await this.#readBack();
-      for (const [name, some] of Map.groupBy(events, (event) => event.event_name))
-        this.#options.observer.published(name, some.length);
+      const some = events.slice(at, at + EVENTS_PER_APPEND);
+      await this.#writer.append(some.map((event) => createRecord(event, now)));
     }
+    await this.#readBack();
+    for (const [name, some] of Map.groupBy(events, (event) => event.event_name))
+      this.#options.observer.published(name, some.length);
   }
 
   /** Records what stands on the topic and is not recorded yet. */
@@ -188,8 +244,4 @@ export class Publisher {
 
 function readRows(records: readonly LogRecord[]) {
   return records.flatMap((record) => readRow(record) ?? []);
-}
-
-function keyOf({ topic, partition }: LogSource): string {
-  return `${topic}/${partition}`;
 }

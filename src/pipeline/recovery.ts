@@ -1,4 +1,5 @@
 import { hash64 } from '../event/kernel/hash.ts';
+import { putUuid } from '../event/kernel/uuid.ts';
 import type { Assignment } from '../log/log.ts';
 import type { EventStore, LogSource } from '../store/events.ts';
 import type { BatchContext, Present } from './batch.ts';
@@ -89,8 +90,7 @@ export async function loadWindow(
   for (let i = ids.length - 1; i >= 0; i--) {
     const { app_id, event_id, payload_hash, received_at, timestamp } = ids[i]!;
     const app = appHashes.getOrInsertComputed(app_id, appHash);
-    const bytes = Buffer.from(event_id.replaceAll('-', ''), 'hex');
-    for (let w = 0; w < 4; w++) words[w] = bytes.readUInt32BE(w * 4);
+    putUuid(words, 0, event_id);
     const payload = BigInt(payload_hash);
     const [low, high] = [Number(payload & 0xffff_ffffn), Number(payload >> 32n)];
     dedupe.check(app, words, 0, low, high, received_at, timestamp);

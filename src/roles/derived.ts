@@ -46,6 +46,7 @@ export async function openDerived(house: House): Promise<void> {
     observer: {
       failed,
       published: (name, count) => metrics.derived.published.add(name, count),
+      waiting: (records) => metrics.derived.lag.set(records),
     },
     now,
   });

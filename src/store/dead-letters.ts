@@ -1,3 +1,4 @@
+import { parseUuids } from '../event/kernel/uuid.ts';
 import type { StoreClient } from './client.ts';
 import { NativeBlock } from './native.ts';
 
@@ -59,7 +60,7 @@ export async function writeDeadLetters(
       'Int64',
       BigInt64Array.from(rows, (row) => BigInt(pick(row))),
     );
-  block.uuid('id', uuidWords(rows));
+  block.uuid('id', parseUuids(rows.map((row) => row.id)));
   text('reason', (row) => row.reason);
   text('detail', (row) => row.detail);
   text('source_topic', (row) => row.sourceTopic);
@@ -120,7 +121,7 @@ export async function writeLetterStates(
     block.text(name, { values: rows.map(pick), ids: Uint32Array.from(rows, (_, i) => i) });
   const instant = (name: string, pick: (row: LetterStateRow) => number) =>
     block.dateTime64(name, Float64Array.from(rows, pick));
-  block.uuid('id', uuidWords(rows));
+  block.uuid('id', parseUuids(rows.map((row) => row.id)));
   text('state', (row) => row.state);
   text('event_id', (row) => row.eventId);
   text('fix', (row) => row.fix);
@@ -128,13 +129,4 @@ export async function writeLetterStates(
   instant('changed_at', (row) => row.changedAt);
   instant('received_at', (row) => row.receivedAt);
   await client.insertNative('dead_letter_states', STATE_COLUMNS, block.chunks(), { queryId, timeoutMs });
-}
-
-function uuidWords(rows: readonly { readonly id: string }[]): Uint32Array {
-  const words = new Uint32Array(rows.length * 4);
-  rows.forEach(({ id }, i) => {
-    const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
-    for (let w = 0; w < 4; w++) words[i * 4 + w] = bytes.readUInt32BE(w * 4);
-  });
-  return words;
 }

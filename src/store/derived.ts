@@ -1,12 +1,15 @@
+import { parseUuids } from '../event/kernel/uuid.ts';
 import type { StoreClient } from './client.ts';
 import type { LogSource, Places } from './events.ts';
 import { sourceKey } from './events.ts';
 import { NativeBlock } from './native.ts';
-import { dirtyListSql, readDirtyBuckets } from './questions/buckets.ts';
-import { currentViewsSql } from './sql/current.ts';
+import { compareSources, type Found, placesSql, type RowPlace, seenPlaces } from './places.ts';
+import { dirtyListSql, readDirtyBuckets, splitListSql } from './questions/buckets.ts';
+import { VIEW_HASH } from './sql/current.ts';
 import { watchPercentageSql } from './sql/measures.ts';
 import { quoted } from './sql/quoted.ts';
 import { SqlValues } from './sql/values.ts';
+import { wantedViewsSql } from './sql/wanted.ts';
 
 /**
  * What derived events are made of and which were published, as ClickHouse knows it. Everything asked here is asked of
@@ -25,8 +28,11 @@ export interface ViewWitness extends ViewKey {
   readonly session_id: string;
 }
 
+/** A view without an end, and where its last row came from. */
+export interface SilentView extends ViewWitness, RowPlace {}
+
 /** An event that may give rise to a derived one. */
-export interface Trigger extends ViewWitness {
+export interface Trigger extends ViewWitness, RowPlace {
   readonly event_id: string;
   readonly event_name: string;
   readonly at: number;
@@ -68,11 +74,11 @@ export interface Newness {
   readonly ageMaxMs: number;
 }
 
-const PLACES =
-  'log_topic = {topic:String} AND log_partition = {partition:UInt16} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}';
 const NEW = `received_at >= fromUnixTimestamp64Milli({since:Int64}, 'UTC')
   AND toUnixTimestamp64Milli(timestamp) >= toUnixTimestamp64Milli(received_at) - {ageMaxMs:Int64}`;
 const VIEW = 'app_id, video_id, view_id';
+const ENDS = "event_name IN ('view_end', 'video_complete')";
+const PLACE = 'log_topic AS topic, log_partition AS partition, log_offset AS offset';
 const COLUMNS = ['app_id', 'video_id', 'view_id', 'event_id', 'event_name', 'payload', 'published_at'];
 
 /** Long lists of literals need room in the parser. */
@@ -80,6 +86,14 @@ const LONG = {
   max_query_size: 64 * 1024 * 1024,
   max_ast_elements: 1_000_000,
   max_expanded_ast_elements: 1_000_000,
+};
+/**
+ * Nobody waits for these answers: they take one core's time, and as long as that takes. Conditions are tried in the order
+ * in which they are written: which view a row is of rules out most rows, and costs less than whether its bucket is open.
+ */
+const QUIET = {
+  settings: { ...LONG, max_threads: 1, allow_reorder_prewhere_conditions: 0 },
+  timeoutMs: 300_000,
 };
 const INSERT_TIMEOUT_MS = 30_000;
 
@@ -115,71 +129,110 @@ export class DerivedStore {
     return new Map(rows.map((row) => [sourceKey(row), row]));
   }
 
-  async saveProgress({ topic, partition, ended, silent }: DerivedProgress): Promise<void> {
+  async saveProgress(progress: readonly DerivedProgress[]): Promise<void> {
+    if (progress.length === 0) return;
+    const values = progress.map((p) => `(${quoted(p.topic)}, ${p.partition}, ${p.ended}, ${p.silent})`);
     await this.#client.command(
-      `INSERT INTO derived_progress (log_topic, log_partition, ended, silent)
-       VALUES (${quoted(topic)}, ${partition}, ${ended}, ${silent})`,
+      `INSERT INTO derived_progress (log_topic, log_partition, ended, silent) VALUES ${values.join(', ')}`,
     );
   }
 
-  /** Ends of views and errors of these places, in their order. */
-  async triggers(places: Places, newness: Newness): Promise<Trigger[]> {
-    return await this.#client.select<Trigger>(
+  /** Ends of views and errors of these places, whole records of at least `limit`. */
+  async triggers(places: readonly Places[], newness: Newness, limit: number): Promise<Found<Trigger>> {
+    const rows = await this.#client.select<Trigger & { nth: number }>(
       `SELECT ${VIEW}, user_id, session_id, toString(event_id) AS event_id, event_name,
-         toUnixTimestamp64Milli(timestamp) AS at, fatal, is_bot, if(event_name = 'video_error', properties, '') AS properties
+         toUnixTimestamp64Milli(timestamp) AS at, fatal, is_bot,
+         if(event_name = 'video_error', properties, '') AS properties, ${PLACE}, log_index AS nth
        FROM events
-       WHERE ${PLACES} AND ${NEW}
-         AND (event_name = 'video_error' OR (event_name IN ('view_end', 'video_complete') AND view_id != ''))
-       ORDER BY log_offset, log_index`,
-      { ...places, ...newness },
+       WHERE (${placesSql(places)}) AND ${NEW} AND (event_name = 'video_error' OR (${ENDS} AND view_id != ''))
+       ORDER BY topic, partition, offset LIMIT ${limit} WITH TIES`,
+      { ...newness },
+      QUIET,
     );
+    rows.sort((a, b) => compareSources(a, b) || a.offset - b.offset || a.nth - b.nth);
+    return { rows, seen: seenPlaces(places, rows, limit) };
   }
 
-  /** The first of these places whose event was received after `moment`; their end when none was. */
-  async firstReceivedAfter(places: Places, moment: number): Promise<number> {
-    const [row] = await this.#client.select<{ first: number }>(
-      `SELECT if(count() = 0, {until:UInt64}, min(log_offset)) AS first FROM events
-       WHERE ${PLACES} AND received_at > fromUnixTimestamp64Milli({moment:Int64}, 'UTC')`,
-      { ...places, moment },
+  /** Of each of these places as much as was received before or at `moment`, without a gap. */
+  async receivedUntil(places: readonly Places[], moment: number): Promise<Places[]> {
+    const rows = await this.#client.select<RowPlace>(
+      `SELECT log_topic AS topic, log_partition AS partition, min(log_offset) AS offset FROM events
+       WHERE (${placesSql(places)}) AND received_at > fromUnixTimestamp64Milli({moment:Int64}, 'UTC')
+       GROUP BY topic, partition`,
+      { moment },
+      QUIET,
     );
-    return row!.first;
+    const later = new Map(rows.map((row) => [sourceKey(row), row.offset]));
+    return places
+      .map((place) => ({ ...place, until: later.get(sourceKey(place)) ?? place.until }))
+      .filter((place) => place.until > place.from);
   }
 
-  /** Views with an event at these places and none, anywhere, that was received after `moment`. */
-  async silentViews(places: Places, moment: number, newness: Newness): Promise<ViewWitness[]> {
-    return await this.#client.select<ViewWitness>(
-      `SELECT ${VIEW}, argMaxIf(user_id, timestamp, user_id != '') AS user_id,
-         argMaxIf(session_id, timestamp, session_id != '') AS session_id
-       FROM events
-       WHERE ${PLACES} AND ${NEW} AND view_id != '' AND (${VIEW}) NOT IN (
+  /**
+   * Views with an event at these places and no end there, of which nothing, anywhere, was received after `moment`, and
+   * nothing was told yet; at least `limit` where there are so many.
+   */
+  async silentViews(
+    places: readonly Places[],
+    moment: number,
+    newness: Newness,
+    limit: number,
+  ): Promise<Found<SilentView>> {
+    const rows = await this.#client.select<SilentView>(
+      `WITH open AS (
+         SELECT ${VIEW}, argMaxIf(user_id, timestamp, user_id != '') AS user_id,
+           argMaxIf(session_id, timestamp, session_id != '') AS session_id,
+           max((log_topic, log_partition, log_offset)) AS place
+         FROM events
+         WHERE (${placesSql(places)}) AND ${NEW} AND view_id != ''
+         GROUP BY ${VIEW} HAVING NOT max(${ENDS})
+       )
+       SELECT ${VIEW}, user_id, session_id, place.1 AS topic, place.2 AS partition, place.3 AS offset FROM open
+       WHERE (${VIEW}) NOT IN (
          SELECT ${VIEW} FROM events
          WHERE received_at > fromUnixTimestamp64Milli({moment:Int64}, 'UTC') AND view_id != ''
+           AND (${VIEW}) IN (SELECT ${VIEW} FROM open)
+       ) AND (${VIEW}) NOT IN (
+         SELECT ${VIEW} FROM derived_events
+         WHERE event_name = 'VideoWatched' AND (${VIEW}) IN (SELECT ${VIEW} FROM open)
        )
-       GROUP BY ${VIEW} ORDER BY max(log_offset)`,
-      { ...places, ...newness, moment },
+       ORDER BY topic, partition, offset LIMIT ${limit} WITH TIES`,
+      { ...newness, moment },
+      QUIET,
     );
+    return { rows, seen: seenPlaces(places, rows, limit) };
   }
 
   /** What these views are now, in no order; those that do not exist (product §5) are left out. */
   async views(keys: readonly ViewKey[]): Promise<ViewState[]> {
     if (keys.length === 0) return [];
+    const wanted = viewsIn(keys);
     const dirty = await readDirtyBuckets(this.#client, [...new Set(keys.map((key) => key.app_id))], null);
     const values = new SqlValues();
-    const views = currentViewsSql({
-      apps: `app_id IN (${[...new Set(keys.map((key) => quoted(key.app_id)))].join(', ')})`,
-      views: viewsIn(keys),
-      where: '1',
+    const views = wantedViewsSql({
+      wanted,
+      dirty: dirtyListSql(dirty, values),
+      split: splitListSql(await this.#splitViews(wanted), values),
       gapLimitMs: this.#gapLimitMs,
       dimensions: ['is_bot'],
-      dirty: dirtyListSql(dirty, values),
     });
     return await this.#client.select<ViewState>(
       `SELECT ${VIEW}, watch_ms, ${watchPercentageSql('duration_ms')} AS watched_percentage, completed, is_bot,
          toUnixTimestamp64Milli(started_at) AS started_at, toUnixTimestamp64Milli(ended_at) AS ended_at
        FROM (${views})`,
       values.params,
-      { settings: LONG },
+      QUIET,
     );
+  }
+
+  async #splitViews(wanted: string): Promise<string[]> {
+    if (!this.#client.sharded) return [];
+    const rows = await this.#client.select<{ hash: string }>(
+      `SELECT DISTINCT toString(${VIEW_HASH}) AS hash FROM split_views WHERE ${wanted}`,
+      {},
+      QUIET,
+    );
+    return rows.map((row) => row.hash);
   }
 
   /** Ids of the derived events of these views that are recorded as published. */
@@ -188,7 +241,7 @@ export class DerivedStore {
     const rows = await this.#client.select<{ id: string }>(
       `SELECT toString(event_id) AS id FROM derived_events WHERE ${viewsIn(keys)}`,
       {},
-      { settings: LONG },
+      QUIET,
     );
     return new Set(rows.map((row) => row.id));
   }
@@ -199,15 +252,10 @@ export class DerivedStore {
     const block = new NativeBlock(rows.length);
     const text = (name: string, pick: (row: DerivedRow) => string) =>
       block.text(name, { values: rows.map(pick), ids: Uint32Array.from(rows, (_, i) => i) });
-    const words = new Uint32Array(rows.length * 4);
-    rows.forEach((row, i) => {
-      const bytes = Buffer.from(row.event_id.replaceAll('-', ''), 'hex');
-      for (let w = 0; w < 4; w++) words[i * 4 + w] = bytes.readUInt32BE(w * 4);
-    });
     text('app_id', (row) => row.app_id);
     text('video_id', (row) => row.video_id);
     text('view_id', (row) => row.view_id);
-    block.uuid('event_id', words);
+    block.uuid('event_id', parseUuids(rows.map((row) => row.event_id)));
     text('event_name', (row) => row.event_name);
     text('payload', (row) => row.payload);
     block.dateTime64(
@@ -219,7 +267,12 @@ export class DerivedStore {
   }
 }
 
+/**
+ * Condition on rows that holds for these views, and maybe for others: keys of three texts cost the server more to read
+ * and to compare than what it may find too much.
+ */
 function viewsIn(keys: readonly ViewKey[]): string {
-  const tuples = keys.map((k) => `(${quoted(k.app_id)}, ${quoted(k.video_id)}, ${quoted(k.view_id)})`);
-  return `(${VIEW}) IN (${tuples.join(', ')})`;
+  const oneOf = (name: keyof ViewKey) =>
+    `${name} IN (${[...new Set(keys.map((key) => key[name]))].map(quoted).join(', ')})`;
+  return `${oneOf('view_id')} AND ${oneOf('video_id')} AND ${oneOf('app_id')}`;
 }

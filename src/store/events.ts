@@ -89,6 +89,7 @@ export const BUCKET_SECONDS = 300;
 export const SESSION_GAP_MS = 30 * 60_000;
 
 const FROM_SOURCE = 'log_topic = {topic:String} AND log_partition = {partition:UInt16}';
+/** Condition on rows of `events`: parameters as in `Places`. */
 const AT_PLACES = `${FROM_SOURCE} AND log_offset >= {from:UInt64} AND log_offset < {until:UInt64}`;
 
 /** Long lists of literals need room in the parser. */

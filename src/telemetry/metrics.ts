@@ -221,6 +221,11 @@ function createDerivedMetrics(registry: Registry) {
       'Derived events published, by name',
       'event_name',
     ),
+    lag: new Gauge({
+      name: 'analytics_derived_lag',
+      help: 'Stored records that were not looked at for derived events yet',
+      registers: [registry],
+    }),
     deliveries: new Counter({
       name: 'analytics_webhook_deliveries_total',
       help: 'Requests to webhooks, by receiver and outcome: delivered, failed, given_up',

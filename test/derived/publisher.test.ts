@@ -6,6 +6,7 @@ import { openKernel } from '../../src/event/kernel/wasm.ts';
 import { openLocalLog } from '../../src/log/local/local.ts';
 import type { LogRecord, NewRecord, SoleWriter, Topic } from '../../src/log/log.ts';
 import { DerivedStore } from '../../src/store/derived.ts';
+import { createRandom } from '../oracle/random.ts';
 import { NOON, TOPIC, uuid7 } from '../pipeline/rig.ts';
 import { openRoad, type TestRoad } from '../pipeline/road.ts';
 import { makeTestFolder } from '../support/clickhouse.ts';
@@ -32,8 +33,11 @@ function createTenure(): Tenure {
   return { signal: new AbortController().signal, recorded: 0, commit: async () => {} };
 }
 
-async function openSite(t: { after(fn: () => Promise<void>): void }): Promise<Site> {
-  const road = await openRoad(t, { kernel, partitions: 1, now: () => site.now });
+async function openSite(
+  t: { after(fn: () => Promise<void>): void },
+  { partitions = 1, rowsPerQuestion = 10_000 } = {},
+): Promise<Site> {
+  const road = await openRoad(t, { kernel, partitions, now: () => site.now });
   const log = await openLocalLog({
     dir: makeTestFolder(),
     topics: [{ name: 'derived', partitions: 1 }],
@@ -50,8 +54,8 @@ async function openSite(t: { after(fn: () => Promise<void>): void }): Promise<Si
     } as Topic,
     sources: [road.log.topic(TOPIC)],
     group: 'test',
-    limits: { silenceMs: SILENCE_MS, ageMaxMs: 24 * HOUR },
-    observer: { published() {} },
+    limits: { silenceMs: SILENCE_MS, ageMaxMs: 24 * HOUR, rowsPerQuestion },
+    observer: { published() {}, waiting() {} },
     now: () => site.now,
   };
   const site: Site = {
@@ -91,7 +95,14 @@ function faulty(writer: SoleWriter, faults: Site['faults']): SoleWriter {
 let ids = 0;
 
 /** One record of events at a moment, received then. */
-async function tell(site: Site, at: number, ...events: Record<string, unknown>[]): Promise<string[]> {
+const tell = (site: Site, at: number, ...events: Record<string, unknown>[]) => tellAt(site, 0, at, events);
+
+async function tellAt(
+  site: Site,
+  partition: number,
+  at: number,
+  events: readonly Record<string, unknown>[],
+): Promise<string[]> {
   const made = events.map((event) => ({
     event_id: uuid7(++ids, at),
     timestamp: at,
@@ -102,7 +113,7 @@ async function tell(site: Site, at: number, ...events: Record<string, unknown>[]
   }));
   await site.road.log.topic(TOPIC).append([
     {
-      partition: 0,
+      partition,
       key: null,
       headers: [
         ['received_at', String(at)],
@@ -301,6 +312,33 @@ test('whatever of an append stands when it fails, each event is there once', asy
     'SELECT count() AS n FROM derived_events FINAL',
   );
   assert.equal(recorded!.n, total * 2);
+});
+
+test('questions that are cut come to the same, whatever partition a view goes on in', async (t) => {
+  const site = await openSite(t, { partitions: 3, rowsPerQuestion: 4 });
+  const random = createRandom(5);
+  const expected = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    const at = NOON + i * MINUTE;
+    const events = Array.from({ length: 1 + random.below(6) }, () => ({
+      event_name: random.pick(['video_start', 'video_heartbeat', 'view_end', 'video_error', 'video_pause']),
+      view_id: `v${random.below(40)}`,
+    }));
+    const ids = await tellAt(site, random.below(3), at, events);
+    events.forEach(({ event_name, view_id }, n) => {
+      if (event_name === 'video_error') expected.add(errorId({ app_id: 'tube', event_id: ids[n]! }));
+      else if (event_name !== 'video_pause') expected.add(watchedId(view(view_id)));
+    });
+    site.now = at;
+    if (random.chance(0.3)) await site.road.drain();
+    if (random.chance(0.3)) await site.settle();
+  }
+  await site.road.drain();
+  await site.settle();
+  site.now += SILENCE_MS;
+  await site.settle();
+  const told = (await site.events()).map((event) => event.event_id as string);
+  assert.deepEqual(told.toSorted(), [...expected].sort());
 });
 
 test('a publisher whose place was taken can append no more', async (t) => {

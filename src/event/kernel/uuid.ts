@@ -41,3 +41,15 @@ export function formatUuid(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, 16).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
+
+/** A UUID of text as four 32-bit words from `at` on, the highest first. */
+export function putUuid(words: Uint32Array, at: number, text: string): void {
+  const bytes = Buffer.from(text.replaceAll('-', ''), 'hex');
+  for (let w = 0; w < 4; w++) words[at + w] = bytes.readUInt32BE(w * 4);
+}
+
+export function parseUuids(texts: readonly string[]): Uint32Array {
+  const words = new Uint32Array(texts.length * 4);
+  for (const [i, text] of texts.entries()) putUuid(words, i * 4, text);
+  return words;
+}
