@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   createEngagementDays,
   type EngagementDay,
@@ -5,7 +6,7 @@ import {
   STALE_DAYS_SQL,
   viewDaysSql,
 } from './engagement.ts';
-import { settleReplays } from './replay-marks.ts';
+import { NOT_WHILE_SETTLING, NOTHING_SETTLES, RECOMPUTE_QUERY, settleReplays } from './replay-marks.ts';
 import { noteSplitViews, type RecomputeStore, type ShardPlace, SplitSql } from './split-views.ts';
 import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
@@ -64,6 +65,7 @@ const OF_ALL_SHARDS = { distributed_product_mode: 'global' };
 const SETTLED_SQL = `
 SELECT app_id, toUnixTimestamp(bucket) AS bucket
 FROM bucket_state
+WHERE ${NOTHING_SETTLES}
 GROUP BY app_id, bucket
 HAVING max(lease_until) >= max(as_of) AND max(lease_until) < now64(3)
 ORDER BY bucket, app_id
@@ -87,11 +89,13 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     // Read before the rows are: what lands later makes the bucket dirty again.
     const asOf = await readClock(store);
     const buckets = bucketTuples(chosen);
-    const run = (sql: string) => store.command(sql, {}, { settings });
+    const run = (sql: string) =>
+      store.command(sql, {}, { settings, queryId: `${RECOMPUTE_QUERY}${randomUUID()}` });
+    const now = async () => `addSeconds(${await readClock(store)}, ${NOT_WHILE_SETTLING})`;
     const { states, rest } = recomputeSql(buckets, options.gapLimitMs, split);
-    await run(states(await readClock(store)));
+    await run(states(await now()));
     if (place !== null) await noteSplitViews(store, place, buckets, settings);
-    for (const statement of rest) await run(statement(await readClock(store)));
+    for (const statement of rest) await run(statement(await now()));
     // The day in which a view begins counts it, also for what happens after midnight.
     const viewDays = await store.select<EngagementDay>(viewDaysSql(buckets, split), {}, { settings });
     // Last: only now may queries trust the tables for these buckets.

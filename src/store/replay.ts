@@ -84,10 +84,12 @@ export class ReplayTables {
     await this.#run(`CREATE TABLE replay_plan
       (log_topic LowCardinality(String), log_partition UInt16, log_offset UInt64, log_index UInt32, kind UInt8)
       ENGINE = MergeTree ORDER BY (kind, ${PLACE})`);
+    await this.#run(`CREATE TABLE replay_touched (app_id LowCardinality(String), bucket DateTime('UTC'))
+      ENGINE = MergeTree ORDER BY (app_id, bucket)`);
   }
 
   async drop(): Promise<void> {
-    for (const table of ['replay_events', 'replay_plan'])
+    for (const table of ['replay_events', 'replay_plan', 'replay_touched'])
       await this.#run(`DROP TABLE IF EXISTS ${table} SYNC`);
   }
 
@@ -161,15 +163,21 @@ export class ReplayTables {
    * the recomputed tables, so they show the old state until the marks are written, and then the new one. Each step can be
    * repeated; after a crash between them a recompute writes the marks.
    *
-   * 1. note the buckets   2. delete what is wrong   3. insert what is right   4. mark the buckets
+   * 1. note the buckets   2. delete what is wrong   3. insert what is right   4. note them again, since a process that
+   * started meanwhile has taken the notes for those of a crash   5. mark the buckets
    */
   async swap(ranges: readonly ReplayRange[], signal: AbortSignal): Promise<void> {
     const within = rangesSql(ranges);
-    await this.#run(`INSERT INTO replay_marks (app_id, bucket) ${this.#touched(ranges)}`);
+    const note = () =>
+      this.#run('INSERT INTO replay_marks (app_id, bucket) SELECT app_id, bucket FROM replay_touched');
+    await this.#run('TRUNCATE TABLE replay_touched SYNC');
+    await this.#run(`INSERT INTO replay_touched ${this.#touched(ranges)}`);
+    await note();
     signal.throwIfAborted();
     await this.#deleteEvents(`${within} AND (${PLACE}) IN (${placesOf(KIND.different, KIND.surplus)})`);
     signal.throwIfAborted();
     await this.#insertPlanned(within);
+    await note();
     await settleReplays(this.#client);
   }
 

@@ -105,7 +105,7 @@ export interface RecomputeStore {
   command(
     sql: string,
     params?: Record<string, never>,
-    options?: { settings: RecomputeSettings },
+    options?: { settings: RecomputeSettings; queryId?: string },
   ): Promise<void>;
 }
 
