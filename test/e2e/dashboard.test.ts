@@ -85,7 +85,8 @@ describe('every page', () => {
   it('says what is wrong and what to do when the service cannot answer, and recovers', async () => {
     await withFixture('error', async (fixture, open) => {
       const { page } = await open('/overview');
-      const failure = page.getByRole('alert').first();
+      // Each panel fails, and is tried again, by itself.
+      const failure = page.getByRole('region', { name: 'Figures and chart' }).getByRole('alert').first();
       await failure.waitFor();
       assert.match((await failure.textContent()) ?? '', /ClickHouse does not answer\..*Try again/);
       fixture.setScenario('full');
