@@ -64,7 +64,8 @@ export const columnTexts: Readonly<Record<EventColumnName | AddedColumn, string>
   context: 'JSON text, without `ip`.',
   received_at: 'When the service received it.',
   payload_hash: 'Tells a duplicate from a collision of ids.',
-  log_topic: 'With the next three the coordinate in the log; each has at most one row.',
+  log_topic:
+    'Topic and which log it is, as in `analytics.v1@587b482f30177f49`. With the next three the coordinate in the log; each has at most one row.',
   log_partition: '',
   log_offset: '',
   log_index: 'Place of the event in its record.',

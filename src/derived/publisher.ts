@@ -134,7 +134,7 @@ export class Publisher {
     for (const topic of sources) {
       const at = now();
       for (const lag of await topic.lag(group)) {
-        const source = { topic: topic.name, partition: lag.partition };
+        const source = { topic: topic.origin, partition: lag.partition };
         const clock = lag.records > 0 ? Math.min(at, lag.oldestTimestamp ?? 0) : at;
         found.push({
           ...source,

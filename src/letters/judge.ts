@@ -1,4 +1,4 @@
-import { coordinateEventId, formatUuid, readEventId } from '../event/kernel/uuid.ts';
+import { formatUuid, readEventId } from '../event/kernel/uuid.ts';
 import type { BlockBuilder, Kernel, Scan } from '../event/kernel.ts';
 import { findValue, isDocument, writeDocument } from './document.ts';
 import { applyFix, type Fix, readEvent, replacesAll } from './fix.ts';
@@ -13,18 +13,11 @@ import { applyFix, type Fix, readEvent, replacesAll } from './fix.ts';
 
 /** A letter as it lies in the table. */
 export interface Letter {
-  /** UUID text. */
+  /** UUID text. Of what the pipeline refused it is that of the place in the log (pipeline/dead-letter.ts). */
   readonly id: string;
   readonly reason: string;
   readonly payload: string;
   readonly truncated: boolean;
-  /** The record it was found in; null when HTTP refused it. */
-  readonly place: {
-    readonly topic: string;
-    readonly partition: number;
-    readonly offset: number;
-    readonly index: number;
-  } | null;
   /** The app of an event that names none; '' when that is not known either. */
   readonly app: string;
   /** Epoch ms. */
@@ -129,7 +122,7 @@ export function createJudge(options: JudgeOptions): Judge {
       oldestAllowed: now - options.ageMaxMs,
       // That time has passed since does not make true what was ahead of its receipt.
       newestAllowed: letter.receivedAt + options.aheadMaxMs,
-      nextIds: (n) => Buffer.concat(Array.from({ length: n }, () => ownIdBytes(letter))),
+      nextIds: (n) => Buffer.concat(Array.from({ length: n }, () => readEventId(letter.id))),
       sentAt: letter.sentAt,
     });
   }
@@ -142,6 +135,8 @@ export function createJudge(options: JudgeOptions): Judge {
   };
 }
 
+/** The reason of a derived event that was given up (derived/webhooks.ts). */
+const UNDELIVERED = 'webhook_failed';
 const COLLISION_ADVICE =
   'Another event has this event_id. If this one counts too, give it an id of its own: set event_id, or remove it to have one made of its place.';
 
@@ -159,6 +154,12 @@ function fixPayload(letter: Letter, fix: Fix): string | RefusedEvent {
     return refuse(
       'truncated',
       'The bytes kept are cut off; set the whole event (field ".") to send it again.',
+    );
+  }
+  if (letter.reason === UNDELIVERED && !replacesAll(fix)) {
+    return refuse(
+      'not_a_client_event',
+      'It is a derived event that a webhook did not take: no client sent it, so that it cannot be counted. Deliver it by hand, and put it aside.',
     );
   }
   const read = readEvent(payload);
@@ -195,12 +196,6 @@ function readRow(builder: BlockBuilder, letter: Letter, line: Uint8Array, defaul
     event: builder.eventJson(0),
     payloadHash: ((BigInt(high!) << 32n) | BigInt(low!)).toString(),
   };
-}
-
-/** The id of the letter's event when it names none. */
-function ownIdBytes({ id, place }: Letter): Uint8Array {
-  if (place === null || place.offset < 0 || place.index < 0) return readEventId(id);
-  return coordinateEventId(place.topic, place.partition, place.offset, place.index);
 }
 
 /** The id that a letter's event came with, as it would be stored; null when it cannot be told. */

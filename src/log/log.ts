@@ -78,6 +78,11 @@ export interface Lag {
 
 export interface Topic {
   readonly name: string;
+  /**
+   * Under what its places are stored: the name, and which log it is that counts the offsets. One that began anew counts
+   * from 0 again, and what it holds there has nothing to do with what the old one held. Known once anything was read.
+   */
+  readonly origin: string;
   readonly partitions: number;
   /**
    * All records of one call are durable when it resolves; after a rejection none, some or all of them may be.

@@ -124,8 +124,8 @@ class Road {
     this.#layout = readLayout(assignment.committed.metadata);
     this.#isFirst = assignment.committed.offset === 0;
     this.#deps = deps;
-    this.#source = { topic: deps.topic.name, partition: assignment.partition };
-    const options = { topic: deps.topic.name };
+    this.#source = { topic: deps.topic.origin, partition: assignment.partition };
+    const options = { topic: deps.topic.origin };
     this.#builders = [deps.kernel.createBlockBuilder(options), deps.kernel.createBlockBuilder(options)];
   }
 
@@ -287,7 +287,7 @@ class Road {
     dedupe.settle(remembered);
     if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestAppendedAt);
     // 2. dead letters
-    await this.#persist('dead letters', () => buryDead(batch, topic.name, deadLetters));
+    await this.#persist('dead letters', () => buryDead(batch, topic, deadLetters));
     // 3. ledger
     const { source, firstOffset, nextOffset, tally } = batch;
     await this.#persist('ledger', () =>

@@ -6,15 +6,19 @@ import type { Batch } from './batch.ts';
 export const DEAD_LETTER_BYTES_MAX = 1_000_000;
 
 /** Appends what the batch refused to the dead letters' topic. Written again after a crash, it has the same ids. */
-export async function buryDead(batch: Batch, topic: string, deadLetters: Topic): Promise<void> {
+export async function buryDead(
+  batch: Batch,
+  { name, origin }: Pick<Topic, 'name' | 'origin'>,
+  deadLetters: Topic,
+): Promise<void> {
   if (batch.dead.length === 0) return;
   const records = batch.dead.map(({ span, index, reason, detail, raw }) => {
     const { partition, offset } = span.record;
     const headers: Header[] = [
-      ['dlq.id', formatUuid(coordinateEventId(topic, partition, offset, index))],
+      ['dlq.id', formatUuid(coordinateEventId(origin, partition, offset, index))],
       ['dlq.reason', reason],
       ['dlq.detail', detail],
-      ['dlq.topic', topic],
+      ['dlq.topic', name],
       ['dlq.partition', String(partition)],
       ['dlq.offset', String(offset)],
       ['dlq.index', String(index)],

@@ -83,7 +83,7 @@ class TailReader {
   constructor(options: FollowOptions, signal: AbortSignal) {
     this.#options = options;
     this.#signal = signal;
-    this.#builder = options.kernel.createBlockBuilder({ topic: options.topic.name });
+    this.#builder = options.kernel.createBlockBuilder({ topic: options.topic.origin });
     this.#next = new Map(options.from);
   }
 
@@ -134,7 +134,7 @@ class TailReader {
   async #read(records: readonly LogRecord[]): Promise<Batch> {
     const { partition, offset } = records[0]!;
     const { defaultApp, limits, now, topic } = this.#options;
-    const source = { topic: topic.name, partition };
+    const source = { topic: topic.origin, partition };
     const sessions = await this.#openSessions();
     const dedupe = await this.#openWindow(source, offset);
     const batch = new Batch(source, this.#builder);

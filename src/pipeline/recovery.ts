@@ -31,7 +31,7 @@ export async function openPartitionState(
 ): Promise<PartitionState> {
   const { store, limits } = deps;
   const { committed } = assignment;
-  const source = { topic: deps.topic.name, partition: assignment.partition };
+  const source = { topic: deps.topic.origin, partition: assignment.partition };
   if (!deps.ownServer) {
     // Whoever wrote here before took a lease no longer than ours. Only then: what is running still is ended for good.
     await sleep(limits.leaseMs);

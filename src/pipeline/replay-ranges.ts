@@ -61,7 +61,7 @@ async function findRangesOf(
     if (only !== null && partition !== only) continue;
     const { earliest } = await topic.bounds(partition);
     if (earliest > 0) await checkKept(topic, partition, earliest, from, signal);
-    const range = { topic: topic.name, partition, from: earliest, until: committed };
+    const range = { topic: topic.origin, name: topic.name, partition, from: earliest, until: committed };
     if ('offset' in from) range.from = Math.max(from.offset, earliest);
     if (to !== null && 'offset' in to) range.until = Math.min(to.offset, committed);
     if ('time' in from || (to !== null && 'time' in to))

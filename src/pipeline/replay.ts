@@ -1,6 +1,7 @@
 import type { BlockBuilder, Kernel } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
+import type { Places } from '../store/events.ts';
 import {
   type ReplayDay,
   type ReplayDifference,
@@ -32,7 +33,8 @@ export interface ReplayProgress {
   /** Records of the range, and of these read again. */
   readonly records: number;
   readonly read: number;
-  readonly ranges: readonly ReplayRange[];
+  /** Topics by their names. */
+  readonly ranges: readonly Places[];
   readonly difference: ReplayDifference | null;
   /** What is left of it after a swap. */
   readonly remaining: ReplayDifference | null;
@@ -77,7 +79,11 @@ export async function runReplay(
   };
   const ranges = await findRanges(request, deps, signal);
   const records = ranges.reduce((sum, { from, until }) => sum + until - from, 0);
-  set({ phase: 'reading', ranges, records });
+  set({
+    phase: 'reading',
+    ranges: ranges.map(({ name, ...places }) => ({ ...places, topic: name })),
+    records,
+  });
   const places = deps.shards
     .map((client, shard) => ({
       client,
@@ -137,7 +143,7 @@ async function readAgain(
   signal: AbortSignal,
   read: (records: number) => void,
 ): Promise<void> {
-  const topic = deps.log.topic(range.topic);
+  const topic = deps.log.topic(range.name);
   const { limits } = deps;
   const intake = new Intake(range, new ReplayStore(client, range), deps, signal);
   let expected = range.from;
@@ -187,7 +193,7 @@ class Intake {
     const window = { windowMs: Number.MAX_SAFE_INTEGER, entriesMax: limits.dedupeEntriesMax };
     this.context = {
       dedupe: new DedupeWindow({ ...window, filterBytesMax: FILTER_BYTES_MAX }, -Infinity),
-      defaultApp: deps.sources.find(({ topic }) => topic === range.topic)?.app ?? deps.defaultApp,
+      defaultApp: deps.sources.find(({ topic }) => topic === range.name)?.app ?? deps.defaultApp,
       foreign: {
         ageMaxMs: limits.timestampAgeMaxMs,
         aheadMaxMs: limits.timestampAheadMaxMs,
@@ -265,12 +271,12 @@ class Intake {
 function checkOrder(
   records: readonly LogRecord[],
   expected: number,
-  { topic, partition, from }: ReplayRange,
+  { name, partition, from }: ReplayRange,
 ): void {
   const first = records[0]?.offset ?? expected;
   if (expected === from && first > expected)
     throw new ReplayError(
-      `Partition ${partition} of ${topic} lost its records ${from} to ${first - 1} to retention while they were to be read. Begin later.`,
+      `Partition ${partition} of ${name} lost its records ${from} to ${first - 1} to retention while they were to be read. Begin later.`,
     );
 }
 

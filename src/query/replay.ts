@@ -187,20 +187,12 @@ function judgeRow(judge: Judge, row: DeadLetterRow, { fix, apps, now }: Replay):
     const { code, detail } = alreadyReplayed(row.id);
     return { accepted: false, code: code!, detail: detail!, payload: null };
   }
-  const {
-    source_topic: topic,
-    source_partition: partition,
-    source_offset: offset,
-    source_index: index,
-  } = row;
-  const place = row.source_path === '' && topic !== '' ? { topic, partition, offset, index } : null;
   const judgement = judge.judge(
     {
       id: row.id,
       reason: row.reason,
       payload: row.payload,
       truncated: row.truncated,
-      place,
       app: row.app_id,
       receivedAt: row.received_ms,
       sentAt: sentAtOf(row),

@@ -77,8 +77,10 @@ async function readCommitted(
   while (!signal.aborted) {
     try {
       const all = config.sources.map(async ({ topic }) => {
-        const lag = await log.topic(topic).lag(config.groupId);
-        return lag.map(({ partition, committed }) => ({ topic, partition, before: committed }));
+        const source = log.topic(topic);
+        const lag = await source.lag(config.groupId);
+        const { origin } = source;
+        return lag.map(({ partition, committed }) => ({ topic: origin, partition, before: committed }));
       });
       return (await Promise.all(all)).flat();
     } catch (error) {
@@ -115,9 +117,10 @@ function startFollowers(house: House, live: Live, from: readonly PlacesBefore[])
     reason: failure,
   }));
   for (const source of config.sources) {
-    const places = from.filter(({ topic }) => topic === source.topic);
+    const topic = log.topic(source.topic);
+    const places = from.filter((place) => place.topic === topic.origin);
     const follower = startFollower({
-      topic: log.topic(source.topic),
+      topic,
       from: new Map(places.map(({ partition, before }) => [partition, before])),
       kernel,
       store: new EventStore(store.client),

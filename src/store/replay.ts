@@ -12,8 +12,10 @@ import { quoted } from './sql/quoted.ts';
  * ones. Only `swap` touches the raw table.
  */
 
-/** A range of one partition of one topic. */
-export type ReplayRange = Places;
+/** A range of one partition of one topic; `topic` is the origin, `name` what the log knows it by. */
+export interface ReplayRange extends Places {
+  readonly name: string;
+}
 
 export interface ReplayDay {
   readonly app_id: string;

@@ -79,6 +79,7 @@ type Open = (partitions: number) => Promise<LogUnderTest>;
 export function describeLogContract(name: string, openLog: Open): void {
   describe(`${name}: the contract of the log`, { timeout: 120_000 }, () => {
     describe('records', () => describeRecords(openLog));
+    describe('origin', () => describeOrigin(openLog));
     describe('reading', () => describeReading(openLog));
     describe('commits', () => describeCommits(openLog));
     describe('groups', () => describeGroups(openLog));
@@ -244,6 +245,23 @@ function describeReading(openLog: Open): void {
     await reading.promise;
     await membership.stop();
     assert.deepEqual(last, []);
+  });
+}
+
+function describeOrigin(openLog: Open): void {
+  const use = useLog(openLog, 1);
+  const other = useLog(openLog, 1);
+
+  it('is that of the log, and of no other that counts from 0 as well', async () => {
+    const originOf = async (topic: Topic) => {
+      await topic.lag('reads');
+      return topic.origin;
+    };
+    const origin = await originOf(use.topic);
+    assert.match(origin, new RegExp(`^${use.now.topic}@[0-9a-f]{16,32}$`));
+    assert.notEqual((await originOf(other.topic)).split('@')[1], origin.split('@')[1]);
+    const log = await use.now.reopen();
+    assert.equal(await originOf(log.topic(use.now.topic)), origin);
   });
 }
 

@@ -61,6 +61,7 @@ describe('dead letters on the dashboard', () => {
   });
 
   it('mends one letter by keyboard: reason, letter, step, preview, replay', async () => {
+    const today = new Date().toISOString().slice(0, 10).replaceAll('-', '/');
     const events = [
       { event_name: 'page_view', user_id: 'someone' },
       ...Array.from({ length: 60 }, (_, i) => ({
@@ -71,7 +72,7 @@ describe('dead letters on the dashboard', () => {
       ...Array.from({ length: 5 }, (_, i) => ({
         event_name: 'seek',
         user_id: 'in bulk',
-        timestamp: i === 0 ? 'nobody knows' : '2026/11/23 10:00',
+        timestamp: i === 0 ? 'nobody knows' : `${today} 00:00`,
         sent: i,
       })),
     ];
@@ -116,6 +117,7 @@ describe('dead letters on the dashboard', () => {
 
     await replay.press('Enter');
     const dialog = page.getByRole('dialog');
+    await dialog.waitFor();
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'hidden' });
     assert.equal((await listed('missing_event_name', 'replayed')).length, 0, 'asked, and not done');

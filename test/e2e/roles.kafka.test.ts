@@ -4,6 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { WebSocket } from 'ws';
+import type { ReplayState } from '../../src/replay-routes.ts';
+import { verifyLedger } from '../faults/verify.ts';
 import { Listener } from '../live/gateway.ts';
 import { makeTestFolder, startTestClickHouse } from '../support/clickhouse.ts';
 import { startKafka, type TestKafka } from '../support/kafka.ts';
@@ -129,7 +131,8 @@ describe('roles apart, over Kafka', { skip: missingForKafka() ?? false }, () => 
     // Some of it is stored, some is not yet.
     const whole = await start(t, common, '', alone);
     assert.equal((await whole.post('/events', batchOf(0, 40))).status, 202);
-    await untilStored(whole, 40);
+    assert.equal((await whole.post('/events', nameless('local'))).status, 202);
+    await untilStored(whole, 42);
     await whole.stop();
     const taking = await start(t, common, 'ingest', alone);
     assert.equal((await taking.post('/events', batchOf(40, 25))).status, 202);
@@ -149,17 +152,40 @@ describe('roles apart, over Kafka', { skip: missingForKafka() ?? false }, () => 
     const service = await start(t, common, '', { ANALYTICS_DATA_DIR: dataDir });
     // Clients that saw no answer send again, what was stored from the local log and what was moved.
     assert.equal((await service.post('/events', batchOf(30, 40))).status, 202);
-    await untilStored(service, 30);
-    const [row] = await service.store!.client.select<object>(
+    // Ids that are made of places: the same offsets, of another log.
+    for (let i = 0; i < 6; i++)
+      assert.equal((await service.post('/events', nameless(`kafka ${i}`))).status, 202);
+    const { client } = service.store!;
+    await untilStored(service, 84);
+    const [row] = await client.select<object>(
       'SELECT count() AS events, uniqExact(event_id) AS ids FROM events',
     );
-    assert.deepEqual(row, { events: 70, ids: 70 });
+    assert.deepEqual(row, { events: 84, ids: 84 });
+    await verifyLedger(client);
+    const replay = await runReplay(service);
+    assert.deepEqual(
+      replay.difference?.days.map(({ missing, different, surplus }) => missing + different + surplus),
+      [0],
+    );
   });
 });
 
 function range(path: string): string {
   const at = (ms: number) => new Date(Date.now() + ms).toISOString();
   return `${path}?from=${at(-3_600_000)}&to=${at(3_600_000)}`;
+}
+
+/** Two that bring no id. */
+const nameless = (user_id: string) =>
+  ['page_view', 'seek'].map((event_name) => ({ event_name, user_id, timestamp: Date.now() }));
+
+async function runReplay(service: TestService) {
+  const begun = await service.post('/v1/replay', { from: 0 });
+  assert.equal(begun.status, 202);
+  for (;;) {
+    const state = await service.get<ReplayState>('/v1/replay');
+    if (state.state !== 'running') return state.progress!;
+  }
 }
 
 /** Waits until so many are stored and nothing waits. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { coordinateEventId, formatUuid, readEventId } from '../../src/event/kernel/uuid.ts';
+import { formatUuid, readEventId } from '../../src/event/kernel/uuid.ts';
 import { openKernel } from '../../src/event/kernel/wasm.ts';
 import { readFix } from '../../src/letters/fix.ts';
 import { createJudge, type Letter } from '../../src/letters/judge.ts';
@@ -17,7 +17,6 @@ function letter(payload: string, more: Partial<Letter> = {}): Letter {
     reason: 'missing_event_name',
     payload,
     truncated: false,
-    place: { topic: 'analytics.v1', partition: 2, offset: 40, index: 3 },
     app: 'web',
     receivedAt: NOW - DAY_MS,
     sentAt: null,
@@ -38,7 +37,7 @@ test('a fixed event is accepted, as it would be stored', () => {
   });
   const good = judged(given, { op: 'rename', field: 'evt', value: 'event_name' });
   assert.ok(good.accepted);
-  const id = formatUuid(coordinateEventId('analytics.v1', 2, 40, 3));
+  const id = given.id;
   assert.equal(good.eventId, id);
   assert.equal(good.app, 'web');
   assert.equal(good.payload, '{"userId":"bob","n":12345678901234567890,"event_name":"seek"}');
@@ -57,8 +56,15 @@ test('ids: its own, else that of its place, else that of its letter', () => {
     return verdict.eventId;
   };
   assert.equal(idOf(letter('{"messageId":"m-1"}')), formatUuid(readEventId('m-1')));
-  assert.equal(idOf(letter('{}', { place: null })), letter('').id);
-  assert.equal(idOf(letter('{"event_id":null}', { place: null })), letter('').id);
+  assert.equal(idOf(letter('{}')), letter('').id);
+  assert.equal(idOf(letter('{"event_id":null}')), letter('').id);
+});
+
+test('what a webhook did not take is no event of a client', () => {
+  const undelivered = letter('{"event_id":"x","event_name":"VideoWatched"}', { reason: 'webhook_failed' });
+  const refused = judged(undelivered);
+  assert.ok(!refused.accepted);
+  assert.equal(refused.code, 'not_a_client_event');
 });
 
 test('a collision needs an id of its own', () => {
@@ -70,7 +76,7 @@ test('a collision needs an id of its own', () => {
   assert.match(refused.detail, /set event_id, or remove it/);
   const removed = judged(one, { op: 'remove', field: 'event_id' });
   assert.ok(removed.accepted);
-  assert.equal(removed.eventId, formatUuid(coordinateEventId('analytics.v1', 2, 40, 3)));
+  assert.equal(removed.eventId, one.id);
   const set = judged(one, { op: 'set', field: 'event_id', value: 'mine' });
   assert.ok(set.accepted);
   assert.equal(set.eventId, formatUuid(readEventId('mine')));

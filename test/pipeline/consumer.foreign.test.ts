@@ -24,7 +24,7 @@ interface Stored {
 
 async function stored(client: StoreClient): Promise<Stored[]> {
   return await client.select<Stored>(
-    `SELECT concat(log_topic, '/', toString(log_partition), '/', toString(log_offset), '/', toString(log_index)) AS place,
+    `SELECT concat(splitByChar('@', log_topic)[1], '/', toString(log_partition), '/', toString(log_offset), '/', toString(log_index)) AS place,
        event_name, app_id, event_id
      FROM events ORDER BY log_topic, log_partition, log_offset, log_index`,
   );
@@ -85,7 +85,7 @@ for (const kernel of kernels) {
         place: `${topic}/0/${offset}/${index}`,
         event_name: name,
         app_id: name === 'video_buffering' ? 'openstream' : 'octane',
-        event_id: formatUuid(coordinateEventId(topic, 0, offset, index)),
+        event_id: formatUuid(coordinateEventId(site.log.topic(topic).origin, 0, offset, index)),
       })),
     );
     assert.deepEqual(rows, expected);
@@ -137,7 +137,7 @@ for (const kernel of kernels) {
       ],
     );
     for (const [offset, letter] of found.slice(0, bad.length).entries()) {
-      assert.equal(letter.id, formatUuid(coordinateEventId(topic, 0, offset, 0)));
+      assert.equal(letter.id, formatUuid(coordinateEventId(site.log.topic(topic).origin, 0, offset, 0)));
       assert.equal(letter.app_id, 'octane');
       const length = Buffer.byteLength(bad[offset]![0]);
       assert.equal(letter.truncated, length > 1_000_000);

@@ -21,14 +21,16 @@ const letterOf = (headers: readonly Header[], value = '{}'): LogRecord => ({
   timestamp: NOON,
 });
 
+const SOURCE = { name: TOPIC, origin: `${TOPIC}@here` };
+
 test('what a batch refused is buried with its place and its bytes, twice under the same id', async () => {
   const { topic, records } = topicOf(2);
   const good = { event_id: uuid7(1), event_name: 'x', timestamp: NOON };
   const bytes = `{"app_id":"kids","event_id":"mine","event_name":7,"long":"${'x'.repeat(DEAD_LETTER_BYTES_MAX)}"}`;
   const batch = () =>
     batchOf([recordOf(5, [good, { ...good, user_id: 'else' }, bytes, '{"'], { receivedAt: NOON + 1 })]);
-  await buryDead(batch(), TOPIC, topic);
-  await buryDead(batch(), TOPIC, topic);
+  await buryDead(batch(), SOURCE, topic);
+  await buryDead(batch(), SOURCE, topic);
   const letters = records.map((record, offset) => readLetter({ ...record, offset }));
   assert.equal(letters.length, 6);
   assert.deepEqual(letters.slice(3), letters.slice(0, 3));
@@ -73,7 +75,7 @@ test('what a replay cannot tell from the event itself goes along; a collision is
     ['country', 'DE'],
     ['sent_at', String(NOON - 5)],
   ];
-  await buryDead(batchOf([{ ...record, headers }]), TOPIC, topic);
+  await buryDead(batchOf([{ ...record, headers }]), SOURCE, topic);
   const letters = records.map((buried, offset) => readLetter({ ...buried, offset }));
   assert.deepEqual(
     letters
@@ -88,7 +90,7 @@ test('what a replay cannot tell from the event itself goes along; a collision is
 
 test('a batch without dead letters appends nothing', async () => {
   const { topic, records } = topicOf(1);
-  await buryDead(batchOf([recordOf(0, [{ event_name: 'x' }])]), TOPIC, topic);
+  await buryDead(batchOf([recordOf(0, [{ event_name: 'x' }])]), SOURCE, topic);
   assert.deepEqual(records, []);
 });
 

@@ -174,7 +174,10 @@ export class TestRoad {
       open.set(partition, record);
       const index = record.lines.push(line) - 1;
       const offset = this.#offsets[partition]!;
-      places.push({ id, deadId: formatUuid(coordinateEventId(TOPIC, partition, offset, index)) });
+      places.push({
+        id,
+        deadId: formatUuid(coordinateEventId(this.log.topic(TOPIC).origin, partition, offset, index)),
+      });
     }
     for (const partition of [...open.keys()]) close(partition);
     if (records.length > 0) await this.log.topic(TOPIC).append(records);

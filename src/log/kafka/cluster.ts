@@ -40,6 +40,7 @@ export class Cluster {
   readonly #open = new Set<Connections>();
   readonly #control: Connections;
   readonly #places = new Map<string, Place>();
+  readonly #ids = new Map<string, string>();
   readonly #asking = new Map<string, Promise<Place>>();
   readonly #coordinators = new Map<string, Broker>();
   #known: readonly Broker[] = [];
@@ -108,6 +109,11 @@ export class Cluster {
   }
 
   /** As last heard. */
+  /** The topic's id as it was told last; null while nobody has. */
+  idOf(topic: string): string | null {
+    return this.#ids.get(topic) ?? null;
+  }
+
   placeOf(topic: string): Place | null {
     return this.#places.get(topic) ?? null;
   }
@@ -173,6 +179,7 @@ export class Cluster {
     for (const { partitionIndex, leaderId } of found.partitions)
       leaders[partitionIndex] = brokers.get(leaderId) ?? null;
     const place = { topicId: found.topicId, leaders };
+    this.#ids.set(topic, found.topicId);
     this.#places.set(topic, place);
     return place;
   }

@@ -63,6 +63,14 @@ export class KafkaTopic implements Topic {
     this.#looking = this.#look();
   }
 
+  /** A topic that was made anew has another id. Brokers that give topics no id have zeros for it. */
+  get origin(): string {
+    const id = this.#deps.cluster.idOf(this.name)?.replaceAll('-', '');
+    if (id === undefined)
+      throw new LogUnavailableError(`No broker has told yet which '${this.name}' is.`, RETRY_AFTER_MS);
+    return /^0*$/.test(id) ? this.name : `${this.name}@${id}`;
+  }
+
   /** 1 while no broker has told: nothing is taken then. */
   get partitions(): number {
     return Math.max(1, this.#partitions);

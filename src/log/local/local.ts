@@ -4,12 +4,14 @@
  *
  *   <dir>/<topic>/<partition>/<base offset>.log    segments, see frame.ts
  *   <dir>/<topic>/groups/<group>.json              committed offsets
+ *   <dir>/id                                       which log it is, see Topic.origin
  *   <dir>/lock.<pid>.<random>.sock                 the process that has the log open
  */
+import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Log } from '../log.ts';
 import { Commits } from './commits.ts';
-import { type LogFiles, nodeFiles } from './files.ts';
+import { type LogFiles, nodeFiles, replaceFile } from './files.ts';
 import { FreeSpace } from './free-space.ts';
 import { openLock } from './lock.ts';
 import { openPartition, type TornTail } from './partition.ts';
@@ -17,6 +19,9 @@ import { Retention } from './retention.ts';
 import { LocalTopic, type Shard } from './topic.ts';
 import { PartitionWriter } from './writer.ts';
 
+const ID_FILE = 'id';
+const ID_BYTES = 8;
+const LOG_ID = /^[0-9a-f]{16}$/;
 const RETENTION_EVERY_MS = 60_000;
 const TOPIC_NAME = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
 
@@ -65,6 +70,7 @@ export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> 
   const topics = new Map<string, LocalTopic>();
   try {
     await space.sample();
+    const logId = await readLogId(settings);
     for (const { name, partitions } of options.topics) {
       const commits = await openCommits(settings, name, partitions);
       const ids = Array.from({ length: partitions }, (_, id) => id);
@@ -73,7 +79,7 @@ export async function openLocalLog(options: LocalLogOptions): Promise<LocalLog> 
       shards.push(...own);
       for (const result of opened) if (result.status === 'rejected') throw result.reason;
       const { files, onError } = settings;
-      topics.set(name, new LocalTopic({ name, files, shards: own, commits, space, onError }));
+      topics.set(name, new LocalTopic({ name, logId, files, shards: own, commits, space, onError }));
     }
   } catch (error) {
     await Promise.all(shards.map(({ writer }) => writer.close()));
@@ -129,6 +135,21 @@ function applyDefaults(options: LocalLogOptions): Resolved {
     onError: options.onError ?? (() => {}),
     onTornTail: options.onTornTail ?? (() => {}),
   };
+}
+
+/** Made once: whoever removes the folder gets another log. */
+async function readLogId({ files, dir }: Resolved): Promise<string> {
+  const path = `${dir}/${ID_FILE}`;
+  if ((await files.list(dir)).includes(ID_FILE)) {
+    const id = (await files.readText(path)).trim();
+    if (LOG_ID.test(id)) return id;
+    throw new Error(
+      `${path} does not hold the log's id, ${ID_BYTES * 2} hex digits. Restore it from a backup of the folder.`,
+    );
+  }
+  const id = randomBytes(ID_BYTES).toString('hex');
+  await replaceFile(files, dir, ID_FILE, id);
+  return id;
 }
 
 async function openCommits(settings: Resolved, topic: string, partitions: number): Promise<Commits> {

@@ -34,6 +34,7 @@ export interface Shard {
 
 export interface LocalTopicOptions {
   readonly name: string;
+  readonly logId: string;
   readonly files: LogFiles;
   readonly shards: readonly Shard[];
   readonly commits: Commits;
@@ -43,6 +44,7 @@ export interface LocalTopicOptions {
 
 export class LocalTopic implements Topic {
   readonly name: string;
+  readonly origin: string;
   readonly partitions: number;
   readonly #options: LocalTopicOptions;
   readonly #groups = new Map<string, Group>();
@@ -53,6 +55,7 @@ export class LocalTopic implements Topic {
 
   constructor(options: LocalTopicOptions) {
     this.name = options.name;
+    this.origin = `${options.name}@${options.logId}`;
     this.partitions = options.shards.length;
     this.#options = options;
   }
