@@ -10,9 +10,9 @@ export interface BenchBroker {
 
 const PARTITIONS = 4;
 
-export async function startBroker(): Promise<BenchBroker> {
+export async function startBroker(partitions = PARTITIONS): Promise<BenchBroker> {
   const kafka = await startKafka();
-  await kafka.createTopic('analytics.v1', PARTITIONS);
+  await kafka.createTopic('analytics.v1', partitions);
   for (const topic of ['analytics.dlq.v1', 'analytics.derived.v1']) await kafka.createTopic(topic, 1);
   return {
     pid: kafka.pids[0]!,

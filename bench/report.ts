@@ -1,4 +1,5 @@
 import { readProfile, type StageTimes } from './profile.ts';
+import { SCALING_PARTITIONS, type ScalingStep } from './scaling.ts';
 import type { Outcome } from './scenario.ts';
 
 /** Outcomes as Markdown. */
@@ -19,14 +20,19 @@ const FLOOR = { eventsPerSecond: 100_000, lagSeconds: 5, microsPerEvent: 12 };
 
 const FOREGROUND = ['HTTPHandler', 'QueryPipelineEx', 'ThreadPool', 'QueryPullPipeEx', 'QueryPushPipeEx'];
 
-export function renderReport(machine: Machine, outcomes: readonly Outcome[]): string {
+export function renderReport(
+  machine: Machine,
+  outcomes: readonly Outcome[],
+  scaling: readonly ScalingStep[] = [],
+): string {
   const sections = [
     `# Benchmark\n\n${renderMachine(machine)}`,
-    renderScenarios(outcomes),
+    outcomes.length === 0 ? '' : renderScenarios(outcomes),
     ...outcomes.map(renderFloor),
     renderRatio(outcomes),
     ...outcomes.filter(({ scenario }) => scenario.profile).map(renderStages),
     ...outcomes.filter(({ questions }) => questions.length > 0).map(renderQuestions),
+    renderScaling(scaling),
     renderNotes(),
   ];
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;
@@ -235,6 +241,38 @@ function renderQuestions({ questions, scenario, acknowledged, seconds }: Outcome
     `## Questions while ingesting (${scenario.name}, ${whole(acknowledged / seconds)} events/s, 20 callers at once)`,
     table(['question', 'answers', 'p50 ms', 'p95 ms', 'refused'], rows),
   ].join('\n\n');
+}
+
+function renderScaling(steps: readonly ScalingStep[]): string {
+  if (steps.length === 0) return '';
+  const perCpu = ({ events, cpu }: ScalingStep) => events / cpu.pipelines;
+  const rows = steps.map((step) => {
+    const { processes, events, seconds, cpu, verdict } = step;
+    const micros = (spent: number) => fixed((spent * 1e6) / events, 2);
+    return [
+      String(processes),
+      whole(perCpu(step)),
+      fixed(perCpu(step) / perCpu(steps[0]!), 2),
+      whole(events / seconds),
+      micros(cpu.clickhouse),
+      micros(cpu.broker),
+      whole(verdict.rows),
+      String(verdict.lost),
+      String(verdict.doubled),
+    ];
+  });
+  const head = [
+    'pipeline processes',
+    'events per CPU-second of them',
+    'to one',
+    'events/s',
+    'ClickHouse us/event',
+    'Kafka broker us/event',
+    'events checked',
+    'lost',
+    'duplicates',
+  ];
+  return `## More processes, ${SCALING_PARTITIONS} partitions of Kafka, one machine\n\n${table(head, rows)}`;
 }
 
 function renderNotes(): string {

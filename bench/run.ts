@@ -8,7 +8,9 @@ import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Machine, microsPerEvent, renderReport } from './report.ts';
+import { runScaling } from './scaling.ts';
 import { type Outcome, runScenario, type Scenario } from './scenario.ts';
+import type { Verdict } from './stored.ts';
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -17,11 +19,14 @@ const HELP = `Usage: npm run bench -- [options]
   --rate N       events/s of "queries" (default: half of what "100" reached, else 50,000)
   --sustain N    instead of all these: N seconds at 100,000 events/s in batches of 100 (or at --rate)
   --log kafka    Kafka for the log, beside the same on the local one (Java and Maven are wanted)
+  --scaling N    instead of all these, and with --log kafka: one, two and four pipeline processes store what N seconds of
+                 batches of 100 left at Kafka (default with --log kafka: 20)
   --profile      with --sustain: a CPU profile too, which itself costs a few percent
 `;
 
 const SUSTAINED_RATE = 100_000;
 const HALF_LOAD = 50_000;
+const SCALING_SECONDS = 20;
 const WARM_SECONDS = 5;
 
 const plain = {
@@ -46,7 +51,7 @@ function scenarios(seconds: number): Record<string, Scenario> {
   };
 }
 
-function readMachine(outcomes: readonly Outcome[]): Machine {
+function readMachine(clickhouse: string): Machine {
   const git = (...words: string[]) => execFileSync('git', words, { encoding: 'utf8' }).trim();
   let commit = 'unknown';
   try {
@@ -61,7 +66,7 @@ function readMachine(outcomes: readonly Outcome[]): Machine {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${systemName()} ${release()}`,
     node: process.version,
-    clickhouse: outcomes[0]?.clickhouse ?? '',
+    clickhouse,
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
     commit,
   };
@@ -108,6 +113,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     rate: { type: 'string' },
     sustain: { type: 'string' },
+    scaling: { type: 'string' },
     profile: { type: 'boolean', default: false },
     log: { type: 'string', default: 'local' },
     help: { type: 'boolean' },
@@ -138,22 +144,27 @@ if (
     seconds: Number(values.sustain),
     profile: values.profile,
   };
-  const outcomes = values.sustain
-    ? [await runOne(sustained)]
-    : await runAll(names, Number(values.seconds), rate);
+  const scalingSeconds = Number(values.scaling ?? (values.log === 'kafka' ? SCALING_SECONDS : 0));
+  const scaling = scalingSeconds > 0 ? await runScaling(scalingSeconds, say) : [];
+  let outcomes: Outcome[] = [];
+  if (values.sustain !== undefined) outcomes = [await runOne(sustained)];
+  else if (values.scaling === undefined || values.log === 'kafka')
+    outcomes = await runAll(names, Number(values.seconds), rate);
   if (values.log === 'kafka') {
     // In the same run, so that the ratio is safe.
     const beside = outcomes.map(({ scenario }) => scenario).filter(({ subject }) => subject === 'service');
     for (const scenario of beside)
       outcomes.push(await runOne({ ...scenario, log: 'kafka', name: `${scenario.name}, on Kafka` }));
   }
-  const report = renderReport(readMachine(outcomes), outcomes);
-  writeFileSync(fileURLToPath(new URL('./results.md', import.meta.url)), report);
+  const report = renderReport(readMachine([...outcomes, ...scaling][0]!.clickhouse), outcomes, scaling);
+  const file = scaling.length > 0 || values.log === 'kafka' ? './results-kafka.md' : './results.md';
+  writeFileSync(fileURLToPath(new URL(file, import.meta.url)), report);
   process.stdout.write(`\n${report}`);
+  const isWrong = ({ lost, doubled }: Verdict) => lost > 0 || doubled > 0;
+  const ours = outcomes.filter(({ scenario }) => scenario.subject === 'service');
   if (
-    outcomes.some(
-      ({ verdict, scenario }) => verdict.lost > 0 || (scenario.subject === 'service' && verdict.doubled > 0),
-    )
+    [...ours, ...scaling].some(({ verdict }) => isWrong(verdict)) ||
+    outcomes.some((o) => o.verdict.lost > 0)
   )
     process.exitCode = 1;
 }

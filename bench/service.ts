@@ -46,7 +46,7 @@ tell({
     url: service.url,
     metricsUrl: service.metricsUrl,
     endpoint: await service.store!.endpoint(),
-    database: 'analytics',
+    database: service.store!.client.database,
     clickhousePid: service.store!.pid(),
     clickhouse: service.clickhouse,
   },

@@ -54,34 +54,9 @@ export async function startSubject(kind: SubjectKind, log: LogKind): Promise<Sub
 }
 
 async function startWith(kind: SubjectKind, broker: BenchBroker | null): Promise<Subject> {
-  const dir = mkdtempSync(join(tmpdir(), `sluice-bench-${kind}-`));
-  mkdirSync(join(dir, 'data'));
-  const output = createWriteStream(join(dir, 'output.txt'));
-  const child = fork(fileURLToPath(new URL(`./${kind}.ts`, import.meta.url)), {
-    // As `npm start` runs the service.
-    execArgv: ['--initial-heap-size=1024'],
-    env: {
-      ...process.env,
-      ...broker?.env,
-      ANALYTICS_DATA_DIR: join(dir, 'data'),
-      BENCH_DIR: join(dir, 'data'),
-      PORT: '0',
-      ANALYTICS_METRICS_PORT: '0',
-    },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    serialization: 'advanced',
-  });
-  for (const stream of [child.stdout!, child.stderr!]) {
-    stream.pipe(output, { end: false });
-    stream.on('data', (text: Buffer) => process.stderr.write(`[${kind}] ${text}`));
-  }
-  const { facts } = await nextMessage(child, 'facts');
-  const client = createStoreClient({
-    endpoint: async () => facts.endpoint,
-    database: facts.database,
-    log: { debug() {}, warn() {} },
-    timeoutMs: 120_000,
-  });
+  const started = await startProcess(kind, broker?.env ?? {});
+  const { facts, child } = started;
+  const client = openClient(facts);
   const command = (name: SubjectCommand) => void child.send(name);
   return {
     facts,
@@ -96,9 +71,60 @@ async function startWith(kind: SubjectKind, broker: BenchBroker | null): Promise
     },
     async stop() {
       await client.close();
-      await endChild(child, () => command('stop'));
-      output.end();
+      await started.stop();
       await broker?.stop();
+    },
+  };
+}
+
+export function openClient({ endpoint, database }: Pick<SubjectFacts, 'endpoint' | 'database'>): StoreClient {
+  return createStoreClient({
+    endpoint: async () => endpoint,
+    database,
+    log: { debug() {}, warn() {} },
+    timeoutMs: 120_000,
+  });
+}
+
+export interface SubjectProcess {
+  readonly facts: SubjectFacts;
+  readonly child: ChildProcess;
+  /** Ends it in order and removes its folder. */
+  stop(): Promise<void>;
+}
+
+export async function startProcess(
+  kind: SubjectKind,
+  env: Readonly<Record<string, string>>,
+): Promise<SubjectProcess> {
+  const dir = mkdtempSync(join(tmpdir(), `sluice-bench-${kind}-`));
+  mkdirSync(join(dir, 'data'));
+  const output = createWriteStream(join(dir, 'output.txt'));
+  const child = fork(fileURLToPath(new URL(`./${kind}.ts`, import.meta.url)), {
+    // As `npm start` runs the service.
+    execArgv: ['--initial-heap-size=1024'],
+    env: {
+      ...process.env,
+      ...env,
+      ANALYTICS_DATA_DIR: join(dir, 'data'),
+      BENCH_DIR: join(dir, 'data'),
+      PORT: '0',
+      ANALYTICS_METRICS_PORT: '0',
+    },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    serialization: 'advanced',
+  });
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.pipe(output, { end: false });
+    stream.on('data', (text: Buffer) => process.stderr.write(`[${kind}] ${text}`));
+  }
+  const { facts } = await nextMessage(child, 'facts');
+  return {
+    facts,
+    child,
+    async stop() {
+      await endChild(child, () => void child.send('stop' satisfies SubjectCommand));
+      output.end();
       rmSync(dir, { recursive: true, force: true });
     },
   };

@@ -10,7 +10,7 @@
 import { formatUuid } from '../event/kernel/uuid.ts';
 import type { BodyScanner, EventVerdict, Scan, ScanOptions } from '../event/kernel.ts';
 import { HttpProblem } from '../http/problem.ts';
-import { LogUnavailableError, type Topic } from '../log/log.ts';
+import { LogUnavailableError, RecordTooLargeError, type Topic } from '../log/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { createIdempotentIds, createIdMaker } from './ids.ts';
@@ -65,7 +65,7 @@ export interface Intake {
   /**
    * `onSettled` is called once, when the log holds none of the bytes any more: possibly after the promise settled,
    * since an append goes on when its deadline is over.
-   * @throws HttpProblem `invalid_json`, `invalid_utf8`, `empty_batch`, `too_many_events`, `log_unavailable`
+   * @throws HttpProblem `invalid_json`, `invalid_utf8`, `empty_batch`, `too_many_events`, `log_unavailable`, `body_too_large`
    */
   take(body: Uint8Array, origin: Origin, onSettled: () => void): Promise<Taken>;
 }
@@ -148,7 +148,7 @@ export function createIntake(options: IntakeOptions): Intake {
         for (const verdict of verdicts) metrics.ingest.rejected.add(verdict.code, 1);
         return { accepted, verdicts, firstId: firstIds[0] ?? null };
       } catch (error) {
-        throw error instanceof LogUnavailableError ? unavailable(error) : error;
+        throw problemOf(error);
       } finally {
         if (appending === null) onSettled();
         else appending.then(onSettled, onSettled);
@@ -162,7 +162,13 @@ function scanProblem(error: NonNullable<Scan['error']>, eventsMax: number): Http
   return new HttpProblem(error.code, error.detail, { extra });
 }
 
-export function unavailable(cause: LogUnavailableError): HttpProblem {
+/** What a failed append is to the sender. */
+export function problemOf(cause: unknown): unknown {
+  if (cause instanceof RecordTooLargeError) {
+    const detail = `The log takes no record of that size: send fewer events in a request. For whoever runs the service: ${cause.message}`;
+    return new HttpProblem('body_too_large', detail, { cause });
+  }
+  if (!(cause instanceof LogUnavailableError)) return cause;
   return new HttpProblem('log_unavailable', 'The log cannot take events now; nothing was promised.', {
     cause,
     retryAfterMs: cause.retryAfterMs,

@@ -4,8 +4,8 @@
  * lost: nothing; what went through before an error is found again by its id.
  */
 import type { Resend, ResentEvent } from '../letters/judge.ts';
-import { LogUnavailableError, type NewRecord, type Topic } from '../log/log.ts';
-import { unavailable, withDeadline } from './intake.ts';
+import type { NewRecord, Topic } from '../log/log.ts';
+import { problemOf, withDeadline } from './intake.ts';
 import { createRecord } from './split.ts';
 
 export interface ResendOptions {
@@ -15,14 +15,14 @@ export interface ResendOptions {
   readonly now: () => number;
 }
 
-/** What it makes throws HttpProblem `log_unavailable`. */
+/** What it makes throws HttpProblem `log_unavailable`, `body_too_large`. */
 export function createResend({ topic, ackTimeoutMs, now }: ResendOptions): Resend {
   return async (events) => {
     const records = events.map((event) => recordOf(event, topic.partitions, now()));
     try {
       await withDeadline(topic.append(records), ackTimeoutMs);
     } catch (error) {
-      throw error instanceof LogUnavailableError ? unavailable(error) : error;
+      throw problemOf(error);
     }
   };
 }

@@ -86,7 +86,8 @@ export interface Topic {
   readonly partitions: number;
   /**
    * All records of one call are durable when it resolves; after a rejection none, some or all of them may be.
-   * Per partition, records lie in the order of the calls. Rejects with LogUnavailableError when it may work later.
+   * Per partition, records lie in the order of the calls. Rejects with LogUnavailableError when it may work later,
+   * and with RecordTooLargeError.
    */
   append(records: readonly NewRecord[]): Promise<void>;
   /**
@@ -155,6 +156,11 @@ export interface Log {
 }
 
 /** The log cannot take records now (disk full, broker away). Nothing was promised; try again after `retryAfterMs`. */
+/** No waiting helps: the log takes no record of that size. Nothing of it was written. */
+export class RecordTooLargeError extends Error {
+  override readonly name = 'RecordTooLargeError';
+}
+
 export class LogUnavailableError extends Error {
   readonly code = 'log_unavailable';
   readonly retryAfterMs: number;

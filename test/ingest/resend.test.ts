@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { HttpProblem } from '../../src/http/problem.ts';
 import { createResend } from '../../src/ingest/resend.ts';
 import type { ResentEvent } from '../../src/letters/judge.ts';
-import { LogUnavailableError, type NewRecord, type Topic } from '../../src/log/log.ts';
+import { LogUnavailableError, type NewRecord, RecordTooLargeError, type Topic } from '../../src/log/log.ts';
 import { readMeta } from '../../src/pipeline/batch.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
@@ -68,4 +68,15 @@ test('a log that cannot take them, or not in time, is a 503', async () => {
       (error) => error instanceof HttpProblem && error.code === 'log_unavailable',
     );
   }
+});
+
+test('what no log takes is a 413, which says what to do', async () => {
+  const topic = topicThat(() => Promise.reject(new RecordTooLargeError('Raise max.message.bytes.')));
+  await assert.rejects(
+    createResend({ topic, ackTimeoutMs: 5, now: () => NOW })([event]),
+    (error) =>
+      error instanceof HttpProblem &&
+      error.code === 'body_too_large' &&
+      /send fewer events.*Raise max\.message\.bytes/.test(error.message),
+  );
 });

@@ -1,5 +1,5 @@
 import { type Broker, initProducerIdV1 } from '@platformatic/kafka';
-import { LogUnavailableError, type NewRecord } from '../log.ts';
+import { LogUnavailableError, type NewRecord, RecordTooLargeError } from '../log.ts';
 import { encodeBatch } from './batch.ts';
 import { type Cluster, MissingTopicError, pause } from './cluster.ts';
 import type { Connections } from './connections.ts';
@@ -214,7 +214,7 @@ export class Lane {
   }
 
   #tooLarge(record: NewRecord, cause: unknown): Error {
-    return new Error(
+    return new RecordTooLargeError(
       `Kafka does not take a record of ${record.value.length} bytes. Raise max.message.bytes of the topic '${this.#topic}', as \`sluice topics create\` does.`,
       { cause },
     );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { openKafkaLog } from '../../../src/log/kafka/kafka.ts';
-import { type Log, LogUnavailableError, type Topic } from '../../../src/log/log.ts';
+import { type Log, LogUnavailableError, RecordTooLargeError, type Topic } from '../../../src/log/log.ts';
 import { readCount, record, text } from '../../contract/log.ts';
 import { startKafka, type TestKafka } from '../../support/kafka.ts';
 import { missingForKafka } from '../../support/kafka-needs.ts';
@@ -117,7 +117,9 @@ describe('appends while brokers fail', { skip: missingForKafka() ?? false, timeo
     ]);
     assert.deepEqual([first.status, second.status], ['fulfilled', 'fulfilled'], 'halved until it is taken');
     assert.equal(third.status, 'rejected');
-    assert.match(String((third as PromiseRejectedResult).reason), /max\.message\.bytes/);
+    const { reason } = third as PromiseRejectedResult;
+    assert.ok(reason instanceof RecordTooLargeError);
+    assert.match(reason.message, /max\.message\.bytes/);
   });
 });
 
