@@ -1,5 +1,7 @@
 /** What a caller may see, and what it asks to see. */
+
 import type { IncomingMessage } from 'node:http';
+import { chooseApps } from '../access/apps.ts';
 import { HttpProblem, type ProblemCode } from '../http/problem.ts';
 
 /** The answer to whether a request may read. `apps`: which it may see; null for all, [] for none. */
@@ -30,14 +32,9 @@ export function readApps(
   text: string | undefined,
   allowed: readonly string[] | null,
 ): readonly string[] | null {
-  const apps = [...new Set((text ?? '').split(',').map((app) => app.trim()))]
-    .filter((app) => app !== '')
-    .sort();
-  if (apps.length === 0) return allowed;
-  if (apps.length > LIST_MAX)
+  const apps = chooseApps([text ?? ''], allowed);
+  if (apps !== allowed && apps!.length > LIST_MAX)
     throw new HttpProblem('invalid_request', `app_id names at most ${LIST_MAX} apps.`);
-  const foreign = allowed === null ? undefined : apps.find((app) => !allowed.includes(app));
-  if (foreign !== undefined) throw new HttpProblem('app_forbidden', `You may not see the app ${foreign}.`);
   return apps;
 }
 

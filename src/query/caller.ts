@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, Principal, Scope } from '../access/access.ts';
+import { chooseApps } from '../access/apps.ts';
 import { HttpProblem } from '../http/problem.ts';
 
 /** Who asks, and which apps the answer may speak of. */
@@ -47,15 +48,5 @@ export function readApps(
   request: FastifyRequest,
   named: readonly string[] | undefined,
 ): readonly string[] | null {
-  const allowed = request.caller?.apps ?? null;
-  const apps = [...new Set((named ?? []).flatMap((list) => list.split(',')).filter((app) => app !== ''))];
-  if (apps.length === 0) return allowed;
-  const foreign = allowed === null ? undefined : apps.find((app) => !allowed.includes(app));
-  if (foreign !== undefined) {
-    throw new HttpProblem(
-      'app_forbidden',
-      `The credential does not cover the app ${JSON.stringify(foreign)}.`,
-    );
-  }
-  return apps;
+  return chooseApps(named ?? [], request.caller?.apps ?? null);
 }

@@ -72,17 +72,19 @@ function useEvents(page: PageState) {
   async function loadMore(): Promise<void> {
     if (cursor === null || older.isLoading) return;
     const before = { ...older, asked: page.asked };
+    // By the time of the answer the reader may have asked for something else.
+    const answer = (next: More) => setMore((now) => (now.asked === before.asked ? next : now));
     setMore({ ...before, isLoading: true, error: null });
     try {
       const next = await api.read<Page<AnalyticsEvent>>(eventsKey(page, cursor));
-      setMore({
+      answer({
         ...before,
         events: [...before.events, ...next.data],
         cursor: next.next_cursor,
         isLoading: false,
       });
     } catch (cause) {
-      setMore({ ...before, isLoading: false, error: cause instanceof ApiError ? cause : null });
+      answer({ ...before, isLoading: false, error: cause instanceof ApiError ? cause : null });
     }
   }
 
