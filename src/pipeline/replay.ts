@@ -2,6 +2,7 @@ import type { BlockBuilder, Kernel } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { Places } from '../store/events.ts';
+import { hasOtherLayouts } from '../store/layout.ts';
 import {
   type ReplayDay,
   type ReplayDifference,
@@ -78,6 +79,7 @@ export async function runReplay(
     tell(progress);
   };
   const ranges = await findRanges(request, deps, signal);
+  for (const name of new Set(ranges.map((range) => range.name))) await refuseMoved(name, deps);
   const records = ranges.reduce((sum, { from, until }) => sum + until - from, 0);
   set({
     phase: 'reading',
@@ -117,6 +119,14 @@ export async function runReplay(
   } finally {
     for (const { tables } of places) await tables.drop().catch(() => {});
   }
+}
+
+/** Each shard is held against its own partitions: what lies elsewhere would be missed there, and written a second time. */
+async function refuseMoved(name: string, { log, shards }: ReplayDependencies): Promise<void> {
+  if (!(await hasOtherLayouts(shards, name, log.topic(name).partitions))) return;
+  throw new ReplayError(
+    `The number of shards, or of partitions of ${name}, was another one within the retention: rows may lie on another shard than their partition's. Replay the log into another database (ANALYTICS_CH_DATABASE, ANALYTICS_KAFKA_GROUP_ID).`,
+  );
 }
 
 async function swap(

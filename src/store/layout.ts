@@ -66,6 +66,19 @@ export async function useLayout(client: StoreClient, layout: LayoutRow): Promise
   return ofTopic.some((row) => row.shards !== shards || row.partitions !== partitions);
 }
 
+/** True when rows of the topic that are still kept may lie on another of several shards than their partition's is now. */
+export async function hasOtherLayouts(
+  shards: readonly StoreClient[],
+  topic: string,
+  partitions: number,
+): Promise<boolean> {
+  if (shards.length === 1) return false;
+  const known = (await Promise.all(shards.map(readLayouts))).flat().filter(isLayout);
+  return known
+    .filter((row) => row.topic === topic || row.topic === '')
+    .some((row) => row.shards !== shards.length || row.partitions !== partitions);
+}
+
 const isLayout = ({ shards }: Pick<LayoutRow, 'shards'>) => shards > 0;
 
 async function readLayouts(client: StoreClient): Promise<LayoutRow[]> {

@@ -38,7 +38,11 @@ async function openReplica(
   const from = new Map(lag.map(({ partition, committed }) => [partition, committed]));
   const live = await openLive({
     client,
-    publishedFrom: lag.map(({ partition, committed }) => ({ topic: topic.origin, partition, before: committed })),
+    publishedFrom: lag.map(({ partition, committed }) => ({
+      topic: topic.origin,
+      partition,
+      before: committed,
+    })),
     authorize: () => ({ granted: true, apps: null }),
     allowsOrigin: () => true,
     connections: { set() {} },

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { StoreClient } from '../../src/store/client.ts';
 import { createClusterTables } from '../../src/store/cluster.ts';
 import { EventStore } from '../../src/store/events.ts';
+import { hasOtherLayouts } from '../../src/store/layout.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { openMigrated } from '../query/sharded-service.ts';
 import { silentLog } from '../support/clickhouse.ts';
@@ -69,6 +70,10 @@ test('more shards than before: what was stored under fewer is found', async (t) 
   });
   const places = { topic: 'analytics.v1', partition: 1, from: 0, until: 10 };
   assert.equal((await own.present(places)).size, 0, 'one layout: the own shard alone is asked');
+  assert.equal(await hasOtherLayouts(store.shards, 'analytics.v1', 2), false);
+  assert.equal(await hasOtherLayouts(store.shards, 'analytics.v1', 3), true);
+  assert.equal(await hasOtherLayouts(store.shards, 'octane.events', 3), false, 'nobody wrote it');
+  assert.equal(await hasOtherLayouts([first!], 'analytics.v1', 3), false, 'all is on the one server');
   partitions = 4;
   assert.equal((await own.present(places)).size, 1, 'two layouts: all are');
   assert.equal((await own.findIdsAnywhere('tube', ['00000000-0000-7000-8000-000000000001'])).length, 1);
