@@ -1,4 +1,4 @@
--- Example questions in SQL, for a ClickHouse of your own (ANALYTICS_CH_URL); a test runs each of them.
+-- Example questions in SQL, for POST /query and for a ClickHouse of your own (ANALYTICS_CH_URL); a test runs each of them.
 -- `events` is true at every moment. The recomputed tables follow it within about two insert leases (30 s); read them with
 -- FINAL, and leave bots out where the table has is_bot. The sums of the rollups are without bots already.
 

@@ -89,6 +89,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
     letters: null,
+    sql: null as never,
     now: () => 0,
   });
   addRealtimeRoutes(app, {} as never);

@@ -19,6 +19,8 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
+import type { SqlDesk } from './sql/desk.ts';
+import { addSqlRoutes } from './sql.ts';
 import { asProblem } from './store-problem.ts';
 import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
@@ -37,6 +39,7 @@ export interface QueryOptions {
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
   /** What sends dead letters again; null in a process that has no log. */
   readonly letters: LetterDesk | null;
+  readonly sql: SqlDesk;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -63,4 +66,5 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addAppsRoute(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
+  addSqlRoutes(app, options);
 }

@@ -12,6 +12,7 @@ import { createAnswers } from '../query/answers.ts';
 import { boundStore } from '../query/bounded-store.ts';
 import { queryRoutes } from '../query/query.ts';
 import type { LetterDesk } from '../query/replay.ts';
+import { SqlDesk } from '../query/sql/desk.ts';
 import { forOperator } from '../start-error.ts';
 import { writeLetterStates } from '../store/dead-letters.ts';
 import { openViewMoments } from '../store/view-moments.ts';
@@ -49,6 +50,7 @@ export async function openQuery(house: House): Promise<void> {
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),
+    sql: new SqlDesk({ store: store.client, adhoc: store.adhoc, remote: store.client }),
     now,
   });
   await serveDashboard(http.app);

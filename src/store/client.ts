@@ -70,8 +70,6 @@ export interface InsertOptions {
   readonly timeoutMs: number;
 }
 
-export type LineFormat = 'JSONEachRow' | 'CSVWithNames' | 'TabSeparatedWithNames';
-
 export interface StoreClient {
   readonly database: string;
   /** True when its tables are spread over shards: a view may then lie on several, see sql/current.ts. */
@@ -81,13 +79,16 @@ export interface StoreClient {
   command(sql: string, params?: Params, options?: QueryOptions): Promise<void>;
   /** Rows as they come, in batches; the query ends when the loop is left. `timeoutMs` counts for all of it. */
   stream<Row>(sql: string, params?: Params, options?: QueryOptions): AsyncGenerator<Row[], void>;
-  /** The same as text: batches of whole lines, each with its line end. */
-  streamText(
+  /**
+   * The answer's bytes in a format of ClickHouse's. The text is sent as it is, so it may be somebody else's; it may name
+   * no format. The answer is whole before its first byte comes: a failure is never within it.
+   */
+  streamBytes(
     sql: string,
-    format: LineFormat,
+    format: string,
     params?: Params,
     options?: QueryOptions,
-  ): AsyncGenerator<string, void>;
+  ): AsyncGenerator<Buffer, void>;
   /**
    * Inserts rows in Native format, given as chunks of one block. Resolves when they are written.
    * Rejects with StoreError; after `unknown_outcome` the rows may be there, or may still come until the query is killed.
@@ -178,15 +179,16 @@ class HttpStoreClient implements StoreClient {
     });
   }
 
-  streamText(
+  streamBytes(
     sql: string,
-    format: LineFormat,
+    format: string,
     params?: Params,
     options: QueryOptions = {},
-  ): AsyncGenerator<string, void> {
-    return this.#run(sql, params, options, async function* ({ client, query }) {
-      const result = await client.query({ ...query, format });
-      for await (const rows of result.stream()) yield rows.map((row) => `${row.text}\n`).join('');
+  ): AsyncGenerator<Buffer, void> {
+    const settings = { ...options.settings, default_format: format, wait_end_of_query: 1 };
+    return this.#run(sql, params, { ...options, settings }, async function* ({ client, query }) {
+      const { stream } = await client.exec(query);
+      for await (const chunk of stream) yield chunk as Buffer;
     });
   }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { createStoreClient, type StoreClient, type StoreEndpoint, type StoreLog } from './client.ts';
 import { superviseClickHouse } from './embedded/supervisor.ts';
+import { OF_APPS, READABLE, ROWS_OF_CALLER } from './readable.ts';
 import { openRemote } from './remote.ts';
 import { traceStoreClient } from './traced.ts';
 
@@ -15,6 +16,8 @@ export interface Store {
   readonly client: StoreClient;
   /** Where rows are written: those of log partition p on `shards[p % shards.length]`. One unless there are several URLs. */
   readonly shards: readonly StoreClient[];
+  /** The user who may only read, what is for everybody and within limits; null on servers given by URL. */
+  readonly adhoc: StoreClient | null;
   /** Where it is now; waits while it is being restarted. */
   endpoint(): Promise<StoreEndpoint>;
   /** Counts starts of the server by this process; constant for a remote one. */
@@ -44,7 +47,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { tracing } = options;
   if (!tracing) return store;
   const [client, ...shards] = [store.client, ...store.shards].map((one) => traceStoreClient(one, tracing));
-  return { ...store, client: client!, shards };
+  const adhoc = store.adhoc === null ? null : traceStoreClient(store.adhoc, tracing);
+  return { ...store, client: client!, shards, adhoc };
 }
 
 async function openEmbedded(options: StoreOptions): Promise<Store> {
@@ -54,16 +58,28 @@ async function openEmbedded(options: StoreOptions): Promise<Store> {
     memoryBytesMax,
     database,
     log,
+    adhocGrants: READABLE.map((table) => `GRANT SELECT ON ${database}.${table}`),
+    adhocFilters: Object.fromEntries(OF_APPS.map((table) => [table, ROWS_OF_CALLER])),
   });
   const endpoint = async () => {
     const { url, app } = await server.ready();
     return { url, ...app };
   };
   const client = createStoreClient({ endpoint, database, log });
+  const adhoc = createStoreClient({
+    endpoint: async () => {
+      const { url, adhoc } = await server.ready();
+      return { url, ...adhoc };
+    },
+    database,
+    log,
+    readOnly: true,
+  });
   return {
     kind: 'embedded',
     client,
     shards: [client],
+    adhoc,
     endpoint,
     generation: () => server.state().generation,
     version: async () => (await server.ready()).version,
@@ -74,7 +90,7 @@ async function openEmbedded(options: StoreOptions): Promise<Store> {
     pid: () => server.current()?.pid ?? null,
     async close() {
       // The server drains its connections before it ends: ours must not be among them.
-      await client.close();
+      await Promise.all([client.close(), adhoc.close()]);
       await server.close();
     },
   };

@@ -50,6 +50,7 @@ export async function openRemote(options: StoreOptions): Promise<Store> {
     kind: 'url',
     client,
     shards,
+    adhoc: null,
     endpoint: async () => endpoints[0]!,
     generation: () => 0,
     async version() {

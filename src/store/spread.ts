@@ -63,7 +63,7 @@ export function createSpreadClient(
     select: (...question) => ask((client) => client.select(...question)),
     command: (...question) => ask((client) => client.command(...question)),
     stream: (...question) => follow((client) => client.stream(...question)),
-    streamText: (...question) => follow((client) => client.streamText(...question)),
+    streamBytes: (...question) => follow((client) => client.streamBytes(...question)),
     insertNative: (...block) => ask((client) => client.insertNative(...block)),
     async ping(timeoutMs) {
       await Promise.all(clients.map((client) => client.ping(timeoutMs)));

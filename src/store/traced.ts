@@ -45,7 +45,7 @@ export function traceStoreClient(client: StoreClient, tracing: Tracing): StoreCl
     select: (sql, ...more) => wait(sql, () => client.select(sql, ...more)),
     command: (sql, ...more) => wait(sql, () => client.command(sql, ...more)),
     stream: (sql, ...more) => follow(sql, client.stream(sql, ...more)),
-    streamText: (sql, ...more) => follow(sql, client.streamText(sql, ...more)),
+    streamBytes: (sql, ...more) => follow(sql, client.streamBytes(sql, ...more)),
     insertNative: (table, ...more) => wait(`INSERT INTO ${table}`, () => client.insertNative(table, ...more)),
     ping: (...more) => client.ping(...more),
     killQueries: (...more) => client.killQueries(...more),

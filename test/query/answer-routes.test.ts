@@ -70,6 +70,7 @@ test('answers over HTTP', async (t) => {
         inFlight: async () => 0,
         pipelineFacts: () => ({}) as never,
         letters: null,
+        sql: null as never,
       });
       const { series } = (await app.inject(url)).json<Metrics>();
       return series[0]!.total;

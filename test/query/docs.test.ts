@@ -25,6 +25,7 @@ test('the API describes itself', async (t) => {
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    sql: null as never,
     now: Date.now,
   });
   await app.register(docsRoutes, { book, version: '1.2.3', url });

@@ -154,6 +154,7 @@ test('questions and their answers', async (t) => {
       inFlight: async () => 5,
       pipelineFacts: () => plainFacts,
       letters: null,
+      sql: null as never,
       now: () => NOW,
     };
     const as = async (apps: string[]) =>

@@ -10,6 +10,7 @@ import { decorateFastify } from '../../src/http/fastify.ts';
 import { type Answers, createAnswers } from '../../src/query/answers.ts';
 import type { PipelineFacts } from '../../src/query/pipeline.ts';
 import { type QueryOptions, queryRoutes } from '../../src/query/query.ts';
+import { SqlDesk } from '../../src/query/sql/desk.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
@@ -98,6 +99,7 @@ export async function startQueryService(
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    sql: new SqlDesk({ store, adhoc: null, remote: store }),
     now: Date.now,
     ...more,
   };

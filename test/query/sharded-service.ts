@@ -5,6 +5,7 @@
 import type { TestContext } from 'node:test';
 import { openCatalog } from '../../src/catalog/catalog.ts';
 import { readConfig } from '../../src/config.ts';
+import { SqlDesk } from '../../src/query/sql/desk.ts';
 import { openStore } from '../../src/store/open.ts';
 import { createRecompute } from '../../src/store/recompute.ts';
 import { openViewMoments } from '../../src/store/view-moments.ts';
@@ -64,6 +65,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    sql: new SqlDesk({ store: store.client, adhoc: null, remote: store.client }),
     now: Date.now,
   };
   const app = await startQueryApp(t, options);

@@ -81,16 +81,18 @@ test('a stream ends its query when it is left', async (t) => {
     await delay(5);
 });
 
-test('text comes line by line, and a failure in the middle is seen', async (t) => {
+test('bytes come in the format that is asked for, and never with a failure among them', async (t) => {
   const { client } = await startTestClickHouse(t);
   let text = '';
-  for await (const lines of client.streamText("SELECT 1 AS a, 'x\ny' AS b", 'CSVWithNames')) text += lines;
+  const rows = client.streamBytes("SELECT 1 AS a, 'x\ny' AS b -- the end", 'CSVWithNames');
+  for await (const bytes of rows) text += bytes.toString();
   assert.equal(text, '"a","b"\n1,"x\ny"\n');
   const sql = 'SELECT throwIf(number = 500000) FROM numbers(1000000)';
   const settings = { max_block_size: 1000, max_threads: 1 };
   await assert.rejects(
     async () => {
-      for await (const _ of client.streamText(sql, 'CSVWithNames', {}, { settings }));
+      for await (const _ of client.streamBytes(sql, 'CSVWithNames', {}, { settings }))
+        assert.fail('something came before the failure');
     },
     { name: 'StoreError', code: 395 },
   );

@@ -29,6 +29,8 @@ export interface EngineConfig {
   readonly adhoc: Credentials;
   readonly adhocLimits: AdhocLimits;
   readonly adhocGrants: readonly string[];
+  /** By table of the database: which of its rows the ad-hoc user sees. No setting of a query reaches past it. */
+  readonly adhocFilters: Readonly<Record<string, string>>;
   readonly mergeThreads: number;
   readonly queriesMax: number;
   readonly connectionsMax: number;
@@ -130,7 +132,7 @@ export function renderUsersConfig(config: EngineConfig): string {
   <default><password/>${LOOPBACK}<profile>boot</profile><quota>default</quota>
     <grants><query>GRANT SYSTEM LISTEN ON *.*</query></grants></default>
   ${renderUser(config.app, 'app', '')}
-  ${renderUser(config.adhoc, 'adhoc', `<grants>${grants}</grants>`)}
+  ${renderUser(config.adhoc, 'adhoc', `<grants>${grants}</grants>${renderFilters(config)}`)}
 </users>
 </clickhouse>
 `;
@@ -143,6 +145,13 @@ function renderUser(user: Credentials, profile: string, grants: string): string 
   const settings = `<profile>${profile}</profile><quota>default</quota>`;
   const name = user.username;
   return `<${name}><password_sha256_hex>${hash}</password_sha256_hex>${LOOPBACK}${settings}${grants}</${name}>`;
+}
+
+function renderFilters({ database, adhocFilters }: EngineConfig): string {
+  const tables = Object.entries(adhocFilters).map(
+    ([table, filter]) => `<${table}><filter>${escapeXml(filter)}</filter></${table}>`,
+  );
+  return tables.length === 0 ? '' : `<databases><${database}>${tables.join('')}</${database}></databases>`;
 }
 
 function adhocSettings(limits: AdhocLimits): Tags {

@@ -35,6 +35,8 @@ export interface EmbeddedOptions {
   readonly adhocLimits?: Partial<AdhocLimits>;
   /** Default: SELECT on the database. */
   readonly adhocGrants?: readonly string[];
+  /** Default: it sees all rows. */
+  readonly adhocFilters?: Readonly<Record<string, string>>;
   /** Default: random, anew at every start. Given only where several servers must know each other. */
   readonly passwords?: { readonly app: string; readonly adhoc: string };
   readonly mergeThreads?: number;
@@ -172,6 +174,7 @@ function writeConfig(
     adhoc,
     adhocLimits: { ...ADHOC_LIMITS, ...options.adhocLimits },
     adhocGrants: options.adhocGrants ?? [`GRANT SELECT ON ${options.database}.*`],
+    adhocFilters: options.adhocFilters ?? {},
     mergeThreads: options.mergeThreads ?? 2,
     queriesMax: options.queriesMax ?? 64,
     connectionsMax: options.connectionsMax ?? 256,
