@@ -11,6 +11,7 @@ export const QUERYABLE = [
   'video_metrics',
   'ai_analytics_events',
   'analytics_events',
+  'derived_events',
 ] as const;
 
 /** What these read from, too. */
@@ -26,6 +27,7 @@ export const OF_APPS = [
   'actor_buckets',
   'video_metrics_hourly',
   'user_engagement_daily',
+  'derived_events',
 ] as const;
 
 /**

@@ -215,7 +215,7 @@ const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
     'SELECT * FROM information_schema.tables',
     'SELECT * FROM analytics.events',
     'SELECT * FROM bucket_state',
-    'SELECT * FROM derived_events',
+    'SELECT * FROM ledger',
     'SELECT * FROM dead_letters',
     'SELECT * FROM schema_migrations',
     'SELECT * FROM {t:Identifier}',
@@ -339,7 +339,7 @@ describe('what must not be read', () => {
 
   it('is refused by the engine too, to the user who runs it', async () => {
     const { adhoc } = service.store!;
-    for (const table of ['derived_events', 'dead_letters', 'ledger_blocks', 'schema_migrations'])
+    for (const table of ['dead_letters', 'ledger_blocks', 'schema_migrations'])
       await assert.rejects(adhoc!.select(`SELECT * FROM ${table}`), { name: 'StoreError' }, table);
     assert.deepEqual(
       await adhoc!.select('SELECT count() AS n FROM events'),
