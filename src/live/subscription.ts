@@ -1,5 +1,4 @@
 /** What a caller may see, and what it asks to see. */
-
 import type { IncomingMessage } from 'node:http';
 import { chooseApps } from '../access/apps.ts';
 import { HttpProblem, type ProblemCode } from '../http/problem.ts';

@@ -155,12 +155,12 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** The log cannot take records now (disk full, broker away). Nothing was promised; try again after `retryAfterMs`. */
 /** No waiting helps: the log takes no record of that size. Nothing of it was written. */
 export class RecordTooLargeError extends Error {
   override readonly name = 'RecordTooLargeError';
 }
 
+/** The log cannot take records now (disk full, broker away). Nothing was promised; try again after `retryAfterMs`. */
 export class LogUnavailableError extends Error {
   readonly code = 'log_unavailable';
   readonly retryAfterMs: number;

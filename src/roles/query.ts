@@ -50,7 +50,7 @@ export async function openQuery(house: House): Promise<void> {
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),
-    sql: new SqlDesk({ store: store.client, adhoc: store.adhoc, remote: store.client }),
+    sql: new SqlDesk({ store: store.client, adhoc: store.adhoc }),
     now,
   });
   await serveDashboard(http.app);

@@ -1,6 +1,7 @@
 import { eventColumns } from '../event/columns.ts';
 import type { StoreClient } from './client.ts';
 import { EventStore, insertIdPrefix, type LogSource, type Places, type StoredSession } from './events.ts';
+import { placesSql } from './places.ts';
 import { settleReplays } from './replay-marks.ts';
 import { quoted } from './sql/quoted.ts';
 
@@ -65,11 +66,7 @@ const TO_INSERT = `(${PLACE}) IN (${placesOf(KIND.absent, KIND.different)})
       AND (${PLACE}) NOT IN (${placesOf(KIND.different, KIND.surplus)}))`;
 
 function rangesSql(ranges: readonly ReplayRange[]): string {
-  const each = ranges.map(
-    ({ topic, partition, from, until }) =>
-      `(log_topic = ${quoted(topic)} AND log_partition = ${partition} AND log_offset >= ${from} AND log_offset < ${until})`,
-  );
-  return each.length === 0 ? '0' : `(${each.join(' OR ')})`;
+  return ranges.length === 0 ? '0' : `(${placesSql(ranges)})`;
 }
 
 export class ReplayTables {

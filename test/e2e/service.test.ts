@@ -6,6 +6,7 @@ import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { until } from '../faults/verify.ts';
 import { builtDashboard } from '../support/dashboard-target.ts';
+import { createOctaneExample } from '../support/seeds.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 
 let service: TestService;
@@ -60,18 +61,7 @@ describe('the payloads of the seeds', () => {
   });
 
   it('001: its complete example, and a table as it describes', async () => {
-    const event = {
-      app_id: 'openstream',
-      event_name: 'video_buffering',
-      user_id: 'user_550e8400',
-      timestamp: new Date().toISOString(),
-      properties: {
-        stream_id: 'st-998877',
-        buffer_duration_ms: 1500,
-        network_type: '5g',
-        client_version: '1.2.0',
-      },
-    };
+    const event = createOctaneExample();
     assert.equal((await service.post('/events', [event])).status, 202);
     await untilTotal(1, 'events', 'app_id=openstream');
     const { data } = await service.get<Page>('/v1/events?app_id=openstream');

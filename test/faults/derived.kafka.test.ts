@@ -9,11 +9,9 @@ import {
   MessagesStreamModes,
   Producer,
 } from '@platformatic/kafka';
-import { errorId, watchedId } from '../../src/derived/event.ts';
-import type { StoreClient } from '../../src/store/client.ts';
-import type { ViewKey } from '../../src/store/derived.ts';
 import { startKafka } from '../support/kafka.ts';
 import { missingForKafka } from '../support/kafka-needs.ts';
+import { expectedIds } from './derived-ids.ts';
 import { moment, ROUNDS, untilTaken, withScene } from './round.ts';
 import { until, untilDrained } from './verify.ts';
 
@@ -21,17 +19,6 @@ const EVENTS = 'analytics.v1';
 const OCTANE = 'octane.events';
 const DERIVED = 'analytics.derived.v1';
 const DEAD = 'analytics.dlq.v1';
-const STARTS = "('video_start', 'video_progress', 'video_heartbeat', 'video_complete', 'view_end')";
-
-async function expectedIds(client: StoreClient): Promise<string[]> {
-  const views = await client.select<ViewKey>(
-    `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND event_name IN ${STARTS}`,
-  );
-  const errors = await client.select<{ app_id: string; event_id: string }>(
-    "SELECT app_id, toString(event_id) AS event_id FROM events WHERE event_name = 'video_error'",
-  );
-  return [...views.map(watchedId), ...errors.map(errorId)].sort();
-}
 
 /** A topic from its beginning to its end, as a `read_committed` consumer of another program sees it. */
 async function readCommitted(brokers: string[], topic: string, count: number): Promise<Message[]> {

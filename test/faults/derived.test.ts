@@ -2,26 +2,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { errorId, readDerived, watchedId } from '../../src/derived/event.ts';
+import { readDerived } from '../../src/derived/event.ts';
 import { openLocalLog } from '../../src/log/local/local.ts';
 import type { LogRecord } from '../../src/log/log.ts';
-import type { StoreClient } from '../../src/store/client.ts';
-import type { ViewKey } from '../../src/store/derived.ts';
+import { expectedIds } from './derived-ids.ts';
 import { moment, ROUNDS, untilTaken, withScene } from './round.ts';
 import { until, untilDrained } from './verify.ts';
 
 const DERIVED = 'analytics.derived.v1';
-const STARTS = "('video_start', 'video_progress', 'video_heartbeat', 'video_complete', 'view_end')";
-
-async function expectedIds(client: StoreClient): Promise<string[]> {
-  const views = await client.select<ViewKey>(
-    `SELECT DISTINCT app_id, video_id, view_id FROM events WHERE view_id != '' AND event_name IN ${STARTS}`,
-  );
-  const errors = await client.select<{ app_id: string; event_id: string }>(
-    "SELECT app_id, toString(event_id) AS event_id FROM events WHERE event_name = 'video_error'",
-  );
-  return [...views.map(watchedId), ...errors.map(errorId)].sort();
-}
 
 /** Everything on the topic, as any reader of the log sees it. */
 async function readTopic(dataDir: string): Promise<LogRecord[]> {

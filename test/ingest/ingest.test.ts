@@ -8,6 +8,7 @@ import { createApiKey, readApiKeys } from '../../src/access/keys.ts';
 import { createRateLimiter } from '../../src/access/rate-limit.ts';
 import { problems } from '../../src/http/problem.ts';
 import { LogUnavailableError, type Topic } from '../../src/log/log.ts';
+import { createOctaneExample } from '../support/seeds.ts';
 import { good, headersOf, openIngestService, readEvents, send } from './service.ts';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[457][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -84,18 +85,7 @@ test('the answers of the routes for one event', async (t) => {
 
 test('the examples of the seeds are taken as printed', async (t) => {
   const service = await openIngestService(t, { partitions: 1 });
-  const buffering = {
-    app_id: 'openstream',
-    event_name: 'video_buffering',
-    user_id: 'user_550e8400',
-    timestamp: new Date().toISOString(),
-    properties: {
-      stream_id: 'st-998877',
-      buffer_duration_ms: 1500,
-      network_type: '5g',
-      client_version: '1.2.0',
-    },
-  };
+  const buffering = createOctaneExample();
   const start = {
     event_type: 'video_start',
     user_id: 'user_123',

@@ -6,6 +6,7 @@ import { coordinateEventId, formatUuid } from '../../src/event/kernel/uuid.ts';
 import { openKernel } from '../../src/event/kernel/wasm.ts';
 import type { Kernel } from '../../src/event/kernel.ts';
 import type { StoreClient } from '../../src/store/client.ts';
+import { createOctaneExample } from '../support/seeds.ts';
 import { referenceKernel, uuid7 } from './rig.ts';
 import { openSite, TOPICS } from './site.ts';
 
@@ -47,19 +48,7 @@ async function letters(client: StoreClient): Promise<Letter[]> {
   );
 }
 
-/** Seed 001's example, as its producers write it. */
-const OCTANE = {
-  app_id: 'openstream',
-  event_name: 'video_buffering',
-  user_id: 'user_550e8400',
-  timestamp: new Date().toISOString(),
-  properties: {
-    stream_id: 'st-998877',
-    buffer_duration_ms: 1500,
-    network_type: '5g',
-    client_version: '1.2.0',
-  },
-};
+const OCTANE = createOctaneExample();
 
 for (const kernel of kernels) {
   test(`${kernel.kind}: every form of a record that holds events`, async (t) => {

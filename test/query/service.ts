@@ -99,7 +99,7 @@ export async function startQueryService(
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
-    sql: new SqlDesk({ store, adhoc: null, remote: store }),
+    sql: new SqlDesk({ store, adhoc: null }),
     now: Date.now,
     ...more,
   };

@@ -65,7 +65,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
-    sql: new SqlDesk({ store: store.client, adhoc: null, remote: store.client }),
+    sql: new SqlDesk({ store: store.client, adhoc: null }),
     now: Date.now,
   };
   const app = await startQueryApp(t, options);

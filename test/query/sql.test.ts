@@ -45,7 +45,7 @@ after(async () => await service?.stop());
 /** The routes as a caller of these apps has them. */
 async function appOf(t: TestContext, apps: readonly string[] | null): Promise<FastifyInstance> {
   const { client, adhoc } = service.store!;
-  const sql = new SqlDesk({ store: client, adhoc, remote: client });
+  const sql = new SqlDesk({ store: client, adhoc });
   const access = openAccess({ id: `key:${apps}`, apps, scopes: ['read'] });
   return (await startQueryService(t, { sql, access })).app;
 }
@@ -351,7 +351,7 @@ describe('what must not be read', () => {
 
   it('with ClickHouse by URL SQL is for callers of all apps', async (t) => {
     const { client } = service.store!;
-    const sql = new SqlDesk({ store: client, adhoc: null, remote: client });
+    const sql = new SqlDesk({ store: client, adhoc: null });
     const open = async (apps: string[] | null) =>
       (await startQueryService(t, { sql, access: openAccess({ apps, scopes: ['read'] }) })).app;
     const all = await open(null);

@@ -108,12 +108,12 @@ export class Cluster {
     return (await this.newestVersion(CONSUMER_GROUP_HEARTBEAT)) !== null;
   }
 
-  /** As last heard. */
   /** The topic's id as it was told last; null while nobody has. */
   idOf(topic: string): string | null {
     return this.#ids.get(topic) ?? null;
   }
 
+  /** As last heard. */
   placeOf(topic: string): Place | null {
     return this.#places.get(topic) ?? null;
   }

@@ -15,10 +15,9 @@ import { readTree } from './tree.ts';
 
 export interface SqlDeskOptions {
   /** May do everything: knows the tables and functions, and ends queries. */
-  readonly store: Pick<StoreClient, 'select' | 'command'>;
+  readonly store: Pick<StoreClient, 'select' | 'command' | 'streamBytes'>;
   /** The reader. Null on servers given by URL, where `store` asks within limits, for callers of all apps. */
   readonly adhoc: Pick<StoreClient, 'streamBytes'> | null;
-  readonly remote: Pick<StoreClient, 'streamBytes'>;
 }
 
 export interface Statement {
@@ -58,14 +57,14 @@ export class SqlDesk {
 
   /** Rejects with HttpProblem when the statement cannot be asked. */
   async prepare(statement: Statement): Promise<Prepared> {
-    const { adhoc, remote } = this.#options;
+    const { adhoc, store } = this.#options;
     const { apps, query, params, queryId, timeoutMs, signal } = statement;
     if (adhoc === null && apps !== null)
       throw new HttpProblem(
         'app_forbidden',
         'With ClickHouse by URL only credentials for all apps may send SQL.',
       );
-    const client = adhoc ?? remote;
+    const client = adhoc ?? store;
     const always = { ...rowsOf(apps), ...(adhoc === null ? REMOTE_LIMITS : {}) };
     const explained = EXPLAIN.exec(query)?.[0] ?? '';
     const select = query.slice(explained.length);
