@@ -102,7 +102,7 @@ export async function startProcess(
   const output = createWriteStream(join(dir, 'output.txt'));
   const child = fork(fileURLToPath(new URL(`./${kind}.ts`, import.meta.url)), {
     // As `npm start` runs the service.
-    execArgv: ['--initial-heap-size=1024'],
+    execArgv: ['--initial-heap-size=512', '--external-memory-accounted-in-global-limit'],
     env: {
       ...process.env,
       ...env,

@@ -13,6 +13,8 @@ export class RefCounts {
   #words = new Uint32Array(FIRST_SLOTS * SLOT_WORDS);
   #slots = FIRST_SLOTS;
   #size = 0;
+  /** Nobody's; a look without any use would be left out by the compiler. */
+  touched = 0;
 
   get size(): number {
     return this.#size;
@@ -46,6 +48,15 @@ export class RefCounts {
     this.#size--;
     this.#close(at / SLOT_WORDS);
     return owner;
+  }
+
+  /** Brings the places of the keys of rows `from` to `to` into the caches; `keys` has two words a row. */
+  touch(keys: Uint32Array, from: number, to: number): void {
+    const words = this.#words;
+    const mask = this.#slots - 1;
+    let seen = 0;
+    for (let k = from * 2; k < to * 2; k += 2) seen |= words[(keys[k]! & mask) * SLOT_WORDS + COUNT]!;
+    this.touched = seen;
   }
 
   #find(low: number, high: number): number {

@@ -49,6 +49,8 @@ export class ViewTable {
   #used = 1;
   #free = 0;
   #size = 0;
+  /** Nobody's; a look without any use would be left out by the compiler. */
+  touched = 0;
 
   constructor(viewsMax: number) {
     this.#max = viewsMax;
@@ -76,6 +78,17 @@ export class ViewTable {
       if (id === 0) return 0;
       if (index[slot * 2] === high && this.words[id * VIEW_WORDS + viewWord.viewLow] === low) return id;
     }
+  }
+
+  /** Brings the places of the keys of rows `from` to `to` into the caches; `keys` has two words a row. */
+  touch(keys: Uint32Array, from: number, to: number): void {
+    const index = this.#index;
+    const words = this.words;
+    let seen = 0;
+    for (let k = from * 2; k < to * 2; k += 2) {
+      seen |= words[index[(keys[k]! & this.#mask) * 2 + 1]! * VIEW_WORDS + viewWord.viewLow]!;
+    }
+    this.touched = seen;
   }
 
   /** A new view, which must not be there yet, in a table that is not full. Its other facts are the caller's to set. */

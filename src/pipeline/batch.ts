@@ -206,16 +206,15 @@ export class Batch {
     const { index: indexes, idWords, payloadWords, appHash, flags, timestamp } = builder;
     const apps = builder.textColumns.app_id;
     const { dedupe } = context;
+    const end = builder.rows;
     let skip: Uint8Array | null = null;
-    for (let row = span.firstRow, end = builder.rows; row < end; row++) {
+    dedupe.take(appHash, idWords, span.firstRow, end);
+    for (let row = span.firstRow; row < end; row++) {
       const index = indexes[row]!;
       const created = createdAt(flags[row]!, timestamp[row]!, idWords, row);
-      const low = payloadWords[row * 2]!;
       const verdict = dedupe.check(
-        appHash[row]!,
-        idWords,
-        row * 4,
-        low,
+        row - span.firstRow,
+        payloadWords[row * 2]!,
         payloadWords[row * 2 + 1]!,
         receivedAt,
         created,

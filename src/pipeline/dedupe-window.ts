@@ -74,12 +74,28 @@ class Generation {
   readonly startedAt: number;
   /** The latest receipt, epoch ms. */
   latest = 0;
-  readonly filter = new IdFilter();
+  readonly filter: IdFilter;
   readonly #tables = Array.from({ length: SHARDS }, () => new Table());
   count = 0;
+  /** Nobody's; a look without any use would be left out by the compiler. */
+  touched = 0;
 
-  constructor(startedAt: number) {
+  /** `idsLikely`: how many it may come to hold. */
+  constructor(startedAt: number, idsLikely = 0) {
     this.startedAt = startedAt;
+    this.filter = new IdFilter(idsLikely);
+  }
+
+  /** Brings the places of the keys into the caches; `keys` has two words each. */
+  touch(keys: Uint32Array, count: number): void {
+    const tables = this.#tables;
+    let seen = 0;
+    for (let k = 0; k < count * 2; k += 2) {
+      const { words, slots } = tables[keys[k + 1]! >>> 26]!;
+      seen |= words[((keys[k]! ^ keys[k + 1]!) & (slots - 1)) * SLOT_WORDS]!;
+    }
+    this.touched = seen;
+    this.filter.touchForAdd(keys, count);
   }
 
   add(low: number, high: number, payload: number): void {
@@ -141,6 +157,8 @@ export class DedupeWindow {
   #olderEnd = 0;
   #settled = 0;
   #ahead: Ahead[] = [];
+  /** Of each row taken, the two words of its key. */
+  #keys = new Uint32Array(256);
   /** Epoch ms of receipt before which ids may have been given to another window than this. */
   #distrusted = -Infinity;
 
@@ -179,26 +197,35 @@ export class DedupeWindow {
     this.#settled = added;
   }
 
+  /** Takes the ids of rows `from` to `to` for `check`; `ids` has four words a row. */
+  take(appHashes: ArrayLike<number>, ids: Uint32Array, from: number, to: number): void {
+    if (this.#keys.length < (to - from) * 2) this.#keys = new Uint32Array((to - from) * 4);
+    const keys = this.#keys;
+    for (let row = from, k = 0; row < to; row++, k += 2) {
+      const at = row * 4;
+      const app = appHashes[row]!;
+      const low = mix(ids[at]! ^ Math.imul(ids[at + 2]!, 0x9e3779b1), app ^ ids[at + 3]!);
+      const high = mix(
+        ids[at + 1]! ^ Math.imul(ids[at + 3]!, 0x85ebca6b),
+        Math.imul(app, 0xc2b2ae35) ^ ids[at + 2]!,
+      );
+      // Two zero words mean an empty slot.
+      keys[k] = low === 0 && high === 0 ? 1 : low;
+      keys[k + 1] = high;
+    }
+    // The tables are larger than the caches: in so short a loop the processor waits for many places at once, where
+    // `check` would wait for one after the other.
+    this.#newer.touch(keys, to - from);
+    this.#older?.filter.touchForQuestion(keys, to - from);
+  }
+
   /**
-   * Looks the id up and remembers it when it is new. `created`: epoch ms at which the event says it was made; NaN when
-   * it is new by construction.
+   * Looks up the id of the `n`th row that was taken and remembers it when it is new. `created`: epoch ms at which the
+   * event says it was made; NaN when it is new by construction.
    */
-  check(
-    appHash: number,
-    id: Uint32Array,
-    at: number,
-    payloadLow: number,
-    payloadHigh: number,
-    receivedAt: number,
-    created: number,
-  ): Verdict {
-    const low = mix(id[at]! ^ Math.imul(id[at + 2]!, 0x9e3779b1), appHash ^ id[at + 3]!);
-    const high = mix(
-      id[at + 1]! ^ Math.imul(id[at + 3]!, 0x85ebca6b),
-      Math.imul(appHash, 0xc2b2ae35) ^ id[at + 2]!,
-    );
-    // Two zero words mean an empty slot.
-    const key = low === 0 && high === 0 ? 1 : low;
+  check(n: number, payloadLow: number, payloadHigh: number, receivedAt: number, created: number): Verdict {
+    const key = this.#keys[n * 2]!;
+    const high = this.#keys[n * 2 + 1]!;
     const payload = (payloadLow ^ payloadHigh) >>> 0;
     const known = this.#newer.get(key, high) ?? this.#older?.find(key, high) ?? null;
     if (known !== null) return known === payload ? 'duplicate' : 'collision';
@@ -231,7 +258,7 @@ export class DedupeWindow {
     this.#older = this.#newer;
     this.#olderEnd = this.#added;
     // Records do not lie in the order of receipt to the millisecond: the older may hold later ones than this.
-    this.#newer = new Generation(Math.max(receivedAt, this.#older.latest + 1));
+    this.#newer = new Generation(Math.max(receivedAt, this.#older.latest + 1), this.#older.count);
     this.#ahead = this.#ahead.filter(({ created }) => created + CLOCK_MARGIN_MS >= this.start);
     for (const { low, high, payload } of this.#ahead) this.#newer.add(low, high, payload);
   }

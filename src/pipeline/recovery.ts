@@ -93,7 +93,8 @@ export async function loadWindow(
     putUuid(words, 0, event_id);
     const payload = BigInt(payload_hash);
     const [low, high] = [Number(payload & 0xffff_ffffn), Number(payload >> 32n)];
-    dedupe.check(app, words, 0, low, high, received_at, timestamp);
+    dedupe.take([app], words, 0, 1);
+    dedupe.check(0, low, high, received_at, timestamp);
   }
   dedupe.settle(dedupe.added);
   return dedupe;

@@ -19,6 +19,7 @@ export class BlockMemory {
   #table: Region;
   #rowsMax: number;
   #views: RowViews | null = null;
+  #viewsOf: ArrayBuffer | null = null;
 
   constructor(instance: KernelInstance, rowsMax: number, bytesMax: number) {
     this.#instance = instance;
@@ -36,8 +37,9 @@ export class BlockMemory {
 
   /** The row arrays, as they are now. */
   get views(): RowViews {
-    if (this.#views === null || this.#views.kind.buffer !== this.#instance.exports.memory.buffer) {
+    if (this.#views === null || this.#viewsOf !== this.#instance.buffer) {
       this.#views = this.#makeViews();
+      this.#viewsOf = this.#instance.buffer;
     }
     return this.#views;
   }
@@ -45,7 +47,7 @@ export class BlockMemory {
   /** The bytes of a String column so far. */
   column(name: StringColumnName): Uint8Array {
     const i = stringColumnNames.indexOf(name);
-    return new Uint8Array(this.#instance.exports.memory.buffer, this.#columns[i]!.at, this.#used(i));
+    return new Uint8Array(this.#instance.buffer, this.#columns[i]!.at, this.#used(i));
   }
 
   /** Bytes of all String columns so far. */
@@ -109,8 +111,8 @@ export class BlockMemory {
   }
 
   get #strings(): Uint32Array {
-    const { exports } = this.#instance;
-    return new Uint32Array(exports.memory.buffer, exports.stringsAt(), stringColumnNames.length * 2);
+    const { buffer, exports } = this.#instance;
+    return new Uint32Array(buffer, exports.stringsAt(), stringColumnNames.length * 2);
   }
 
   #used(column: number): number {
@@ -119,12 +121,10 @@ export class BlockMemory {
 
   /** Tells the kernel where everything is. */
   #publish(): void {
-    const { exports } = this.#instance;
+    const { buffer, exports } = this.#instance;
     const strings = this.#strings;
     for (const [i, column] of this.#columns.entries()) strings[i * 2] = column.at;
-    new Uint32Array(exports.memory.buffer, exports.arraysAt(), this.#arrays.length).set(
-      this.#arrays.map((a) => a.at),
-    );
+    new Uint32Array(buffer, exports.arraysAt(), this.#arrays.length).set(this.#arrays.map((a) => a.at));
     exports.useRows(this.#rowsMax);
     const [texts, places] = [this.#slices.size / 8, this.#table.size / 4];
     exports.useTexts(this.#slices.at, texts, this.#arena.at, this.#arena.size, this.#table.at, places);
@@ -132,14 +132,9 @@ export class BlockMemory {
   }
 
   #makeViews(): RowViews {
-    const { buffer } = this.#instance.exports.memory;
+    const { buffer } = this.#instance;
     const views = rowArrays.map(({ name, type, perRow }, i) => {
-      const view = viewRows<RowType>(
-        type,
-        buffer as ArrayBuffer,
-        this.#arrays[i]!.at,
-        this.#rowsMax * perRow,
-      );
+      const view = viewRows<RowType>(type, buffer, this.#arrays[i]!.at, this.#rowsMax * perRow);
       return [name as RowArrayName, view] as const;
     });
     return Object.fromEntries(views) as RowViews;

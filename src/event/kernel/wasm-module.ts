@@ -90,13 +90,16 @@ export interface Region {
 export class KernelInstance {
   readonly exports: KernelExports;
   #next: number;
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  /** The memory as it is now; asked for at each growth alone, since asking takes as long as reading an event. */
+  buffer: ArrayBuffer;
   readonly #input: Region;
 
   constructor(module: WebAssembly.Module) {
     const parseNumber = (at: number, length: number) => Number(this.text(at, length));
     const instance = new WebAssembly.Instance(module, { host: { parseNumber } });
     this.exports = instance.exports as unknown as KernelExports;
+    this.buffer = this.exports.memory.buffer;
     this.#next = this.exports.heapStart();
     this.#input = this.allocate(pageBytes);
     this.exports.useScratch(this.allocate(scratchBytes).at);
@@ -104,10 +107,8 @@ export class KernelInstance {
 
   /** All of the memory, as it is now: take it anew after anything that may have grown it. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    if (this.#bytes.buffer !== this.exports.memory.buffer) {
-      this.#bytes = new Uint8Array(this.exports.memory.buffer);
-    }
-    return this.#bytes as Uint8Array<ArrayBuffer>;
+    if (this.#bytes.length !== this.buffer.byteLength) this.#bytes = new Uint8Array(this.buffer);
+    return this.#bytes;
   }
 
   text(at: number, length: number): string {
@@ -117,8 +118,11 @@ export class KernelInstance {
   allocate(size: number): Region {
     const at = (this.#next + 15) & ~15;
     this.#next = at + size + slackBytes;
-    const missing = this.#next - this.exports.memory.buffer.byteLength;
-    if (missing > 0) this.exports.memory.grow(Math.ceil(missing / pageBytes));
+    const missing = this.#next - this.buffer.byteLength;
+    if (missing > 0) {
+      this.exports.memory.grow(Math.ceil(missing / pageBytes));
+      this.buffer = this.exports.memory.buffer;
+    }
     return { at, size };
   }
 

@@ -119,7 +119,7 @@ export class WasmScanner implements BodyScanner {
   }
 
   #result(attempt: Attempt): Scan {
-    const { buffer } = this.#exports.memory;
+    const { buffer } = this.#instance;
     const accepted = this.#exports.lineCount();
     const firstId = attempt.firstId ?? this.#instance.text(this.#firstId.at, this.#exports.firstIdLength());
     return {
