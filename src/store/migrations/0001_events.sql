@@ -56,7 +56,8 @@ PARTITION BY toYYYYMM(timestamp)
 ORDER BY (app_id, toStartOfFiveMinutes(timestamp), video_id)
 TTL toDateTime(timestamp) + INTERVAL {retention_events_days} DAY
 -- Merging costs more than inserting: fewer, larger merges write each row less often.
-SETTINGS min_parts_to_merge_at_once = 30, index_granularity = 16384;
+-- A block stays in one file until the first merge: two files a column cost more to write than they save to read.
+SETTINGS min_parts_to_merge_at_once = 30, index_granularity = 16384, min_bytes_for_wide_part = 104857600;
 
 -- Which buckets were touched and which were recomputed since. A mark is written before the rows that it announces.
 -- A bucket is clean once it was recomputed (as_of) after the lease of its last mark had ended.
