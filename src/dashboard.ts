@@ -5,7 +5,17 @@ import type { FastifyInstance } from 'fastify';
 
 const FOLDER = join(import.meta.dirname, '..', 'dist', 'dashboard');
 /** Paths of the application itself: it reads them, and shows the page. */
-const PAGES = ['/', '/now', '/overview', '/videos', '/videos/*', '/event-log', '/pipeline', '/dead-letters'];
+const PAGES = [
+  '/',
+  '/now',
+  '/overview',
+  '/videos',
+  '/videos/*',
+  '/event-log',
+  '/sql',
+  '/pipeline',
+  '/dead-letters',
+];
 
 /** The dashboard's files: they hold no data, so they are open to all. */
 export async function serveDashboard(app: FastifyInstance): Promise<void> {

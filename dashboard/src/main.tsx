@@ -32,6 +32,7 @@ const services: Services = {
   live: startLive(() => liveAddress(api.credential)),
   location: createLocation(),
   theme: createTheme(storage),
+  storage,
   refresh,
 };
 

@@ -57,6 +57,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/overview', heading: 'Overview' },
   { path: '/videos', heading: 'Videos' },
   { path: '/event-log', heading: 'Events' },
+  { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },
   { path: '/dead-letters', heading: 'Dead letters' },
 ];

@@ -33,6 +33,8 @@ export interface Api {
   read<T>(key: string, signal?: AbortSignal): Promise<T>;
   /** Posts JSON. What was read before may have changed by it, so it is forgotten, unless it is said to be `harmless`. */
   send<T>(path: string, body: unknown, options?: { harmless?: boolean; signal?: AbortSignal }): Promise<T>;
+  /** Posts JSON and takes the answer as a file. */
+  download(path: string, body: unknown, signal?: AbortSignal): Promise<Blob>;
   cached<T>(key: string): T | undefined;
   readonly credential: string | null;
   setCredential(value: string | null): void;
@@ -114,6 +116,11 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
       if (!harmless) cache.clear();
       if (!response.ok) throw await readProblem(response);
       return (await response.json()) as T;
+    },
+    async download(path, body, signal) {
+      const response = await ask(path, signal, body);
+      if (!response.ok) throw await readProblem(response);
+      return await response.blob();
     },
     cached: <T>(key: string) => cache.get(key) as T | undefined,
     get credential() {

@@ -229,3 +229,20 @@ export interface Health {
   status: string;
   parts: HealthPart[];
 }
+
+/** One value of an answer in SQL: integers beyond 2^53 are strings, and so are times. */
+export type SqlCell = string | number | boolean | null | readonly unknown[] | Record<string, unknown>;
+
+export interface SqlColumn {
+  name: string;
+  type: string;
+}
+
+export interface SqlAnswer {
+  columns: SqlColumn[];
+  rows: SqlCell[][];
+  row_count: number;
+  truncated: boolean;
+  elapsed_ms: number;
+  read_rows: number | null;
+}

@@ -11,6 +11,8 @@ export interface Route {
   /** False where the range of the top bar means nothing. */
   hasRange: boolean;
   needsEvents: boolean;
+  /** Left out of the bar of phones, which has room for five. */
+  isWideOnly?: boolean;
   /** The page whose place in the rail it shares; absent: it has one of its own. */
   under?: string;
 }
@@ -44,6 +46,16 @@ export const ROUTES: readonly Route[] = [
     key: 'e',
     hasRange: true,
     needsEvents: true,
+  },
+  {
+    id: 'sql',
+    label: 'SQL',
+    path: '/sql',
+    icon: 'sql',
+    key: 'q',
+    hasRange: false,
+    needsEvents: false,
+    isWideOnly: true,
   },
   {
     id: 'pipeline',

@@ -4,16 +4,13 @@ import { usePage } from '../state/page.ts';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 
-/** Phones have room for five. */
-const PHONE_ENTRIES = 5;
-
 export function Rail({ current, onShortcuts }: { current: string | null; onShortcuts: () => void }) {
   const { query } = usePage();
   return (
     <nav class="rail" aria-label="Pages">
       <ul>
-        {RAIL_ROUTES.map((route, index) => (
-          <li key={route.id} class={index < PHONE_ENTRIES ? '' : 'rail-wide-only'}>
+        {RAIL_ROUTES.map((route) => (
+          <li key={route.id} class={route.isWideOnly ? 'rail-wide-only' : ''}>
             <Link
               path={route.path}
               query={sharedQuery(query)}

@@ -11,6 +11,8 @@ export interface Services {
   live: Live;
   location: Location;
   theme: Theme;
+  /** What outlives the page; null where the browser forbids it. */
+  storage: Storage | null;
   /** Counts up each time that all shown figures should be asked for again. */
   refresh: Store<number>;
 }
