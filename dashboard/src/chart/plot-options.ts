@@ -44,10 +44,11 @@ function axes(input: ChartInput, narrow: boolean): uPlot.Axis[] {
   ];
 }
 
-/** Counts begin at nought; a share never passes one. */
+/** Counts begin at nought, unless some lie below it; a share never passes one. */
 function verticalRange(input: ChartInput): uPlot.Range.Function {
-  return (_plot, _min, max) => {
+  return (_plot, min, max) => {
     const top = max ?? 0;
+    if (min !== null && min < 0) return [min * 1.12, Math.max(0, top * 1.12)];
     if (top <= 0) return [0, input.kind === 'rate' ? 0.1 : input.kind === 'duration' ? 60 : 4];
     const padded = top * 1.12;
     return [0, input.kind === 'rate' ? Math.min(1, padded) : padded];
@@ -88,7 +89,7 @@ export function plotOptions(
 ): uPlot.Options {
   return {
     ...size,
-    padding: [12, 24, 0, 0],
+    padding: [12, 32, 0, 0],
     legend: { show: false },
     scales: { x: { time: true }, y: { range: verticalRange(input) } },
     axes: axes(input, size.width < 480),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HttpProblem } from '../../http/problem.ts';
+import { ADHOC_LIMITS } from '../../store/adhoc-limits.ts';
 import type { Params, Settings, StoreClient } from '../../store/client.ts';
 import { rowsOf } from '../../store/readable.ts';
 import { StoreError, TIMEOUT_EXCEEDED } from '../../store/store-error.ts';
@@ -39,12 +40,13 @@ export interface Prepared {
 
 /** The plan of a SELECT; other forms tell of rows that the caller may not see. */
 const EXPLAIN = /^\s*explain(\s+plan)?\s+(?=select\b|with\b|\()/i;
+/** The embedded server has them in the user's profile, where nothing reaches them. */
 const REMOTE_LIMITS = {
   readonly: 2,
-  max_memory_usage: 500_000_000,
-  max_result_rows: 100_000,
-  max_result_bytes: 50_000_000,
-  max_threads: 2,
+  max_memory_usage: ADHOC_LIMITS.memoryBytesMax,
+  max_result_rows: ADHOC_LIMITS.resultRowsMax,
+  max_result_bytes: ADHOC_LIMITS.resultBytesMax,
+  max_threads: ADHOC_LIMITS.threadsMax,
 };
 
 export class SqlDesk {

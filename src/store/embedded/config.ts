@@ -1,21 +1,10 @@
 /** The engine's configuration as ClickHouse XML. Pure: the launcher writes what these functions return. */
 import { createHash } from 'node:crypto';
+import type { AdhocLimits } from '../adhoc-limits.ts';
 
 export interface Credentials {
   readonly username: string;
   readonly password: string;
-}
-
-/** What one ad-hoc query, and its user, may take. Every limit is pinned: the user can neither raise nor unset it. */
-export interface AdhocLimits {
-  readonly executionSecondsMax: number;
-  readonly memoryBytesMax: number;
-  readonly resultRowsMax: number;
-  readonly resultBytesMax: number;
-  /** 0 = no limit. */
-  readonly rowsReadMax: number;
-  readonly threadsMax: number;
-  readonly queriesMax: number;
 }
 
 export interface EngineConfig {

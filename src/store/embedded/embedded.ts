@@ -11,7 +11,8 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import http from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type AdhocLimits, type Credentials, renderServerConfig, renderUsersConfig } from './config.ts';
+import { ADHOC_LIMITS, type AdhocLimits } from '../adhoc-limits.ts';
+import { type Credentials, renderServerConfig, renderUsersConfig } from './config.ts';
 import { EmbeddedError } from './error.ts';
 import { type EngineFolders, makeFolders } from './folders.ts';
 import { findEngineLibrary } from './library.ts';
@@ -98,15 +99,6 @@ const CHILD_LOG = 'child.log';
 const CHILD_HEAP_FLAGS = ['--max-old-space-size=32', '--max-semi-space-size=1'];
 const CHILD_LOG_TAIL_CHARS = 800;
 const LOCK_WAIT_MS = 15_000;
-const ADHOC_LIMITS: AdhocLimits = {
-  executionSecondsMax: 20,
-  memoryBytesMax: 500_000_000,
-  resultRowsMax: 100_000,
-  resultBytesMax: 50_000_000,
-  rowsReadMax: 0,
-  threadsMax: 2,
-  queriesMax: 4,
-};
 
 /**
  * Starts the engine and resolves when it serves (0.4 s on an empty folder).
