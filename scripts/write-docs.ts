@@ -82,6 +82,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
     catalog: {} as never,
     access,
     gapLimitMs: 1,
+    conversionEvents: [],
     answers: {
       give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
       changed() {},

@@ -150,7 +150,8 @@ function readGroupBy(texts: readonly string[] | undefined): Dimension[] {
   return names as Dimension[];
 }
 
-function checkSize({ from, to }: TimeRange, interval: Interval, groups: number): void {
+/** How many points the range has, about. Answers 400 `invalid_request` when they are too many. */
+export function checkPoints({ from, to }: TimeRange, interval: Interval): number {
   const points = Math.ceil((to - from) / INTERVAL_MS[interval]);
   if (points > POINTS_MAX) {
     throw new HttpProblem(
@@ -158,6 +159,11 @@ function checkSize({ from, to }: TimeRange, interval: Interval, groups: number):
       `interval: ${points} points are too many (at most ${POINTS_MAX}). Choose a longer interval or a shorter range.`,
     );
   }
+  return points;
+}
+
+function checkSize(range: TimeRange, interval: Interval, groups: number): void {
+  const points = checkPoints(range, interval);
   if (points * groups > CELLS_MAX) {
     throw new HttpProblem(
       'invalid_request',

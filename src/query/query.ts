@@ -19,6 +19,8 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
+import { addSessionStatsRoute } from './session-stats.ts';
+import { addSessionsRoute } from './sessions.ts';
 import type { SqlDesk } from './sql/desk.ts';
 import { addSqlRoutes } from './sql.ts';
 import { asProblem } from './store-problem.ts';
@@ -34,6 +36,8 @@ export interface QueryOptions {
   readonly answers: Answers;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
+  /** Names of events that are conversions. */
+  readonly conversionEvents: readonly string[];
   /** Events taken and not yet committed. */
   readonly inFlight: () => Promise<number>;
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
@@ -60,6 +64,8 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addVideoRoute(app, options);
   addMetricsRoute(app, options);
   addEventsRoute(app, options);
+  addSessionsRoute(app, options);
+  addSessionStatsRoute(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);

@@ -1,4 +1,4 @@
-import { number, type Setting } from './setting.ts';
+import { type ListSetting, number, type Setting } from './setting.ts';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -70,6 +70,12 @@ export const pipelineSettings = {
     3_600_000,
     'Silence within a view counts as watched up to this.',
   ),
+  conversionEvents: {
+    kind: 'list',
+    env: ['ANALYTICS_CONVERSION_EVENTS'],
+    default: ['conversion', 'purchase', 'signup', 'subscribe'],
+    doc: 'Names of events that are conversions; so is every event with `properties.conversion = true`.',
+  } satisfies ListSetting,
   recomputeEveryMs: number(
     'ANALYTICS_RECOMPUTE_EVERY_MS',
     'ms',

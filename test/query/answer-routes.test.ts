@@ -64,7 +64,16 @@ test('answers over HTTP', async (t) => {
     const answers = freshAnswers(LONG_MS);
     const as = async (apps: string[] | null) => {
       const access = openAccess({ apps });
-      const base = { store, catalog, moments, answers, access, gapLimitMs: 30_000, now: Date.now };
+      const base = {
+        store,
+        catalog,
+        moments,
+        answers,
+        access,
+        gapLimitMs: 30_000,
+        conversionEvents: [],
+        now: Date.now,
+      };
       const app = await startQueryApp(t, {
         ...base,
         inFlight: async () => 0,

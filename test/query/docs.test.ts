@@ -22,6 +22,7 @@ test('the API describes itself', async (t) => {
     answers: freshAnswers(),
     moments: {} as never,
     gapLimitMs: 1,
+    conversionEvents: [],
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,

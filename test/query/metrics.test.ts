@@ -151,6 +151,7 @@ test('questions and their answers', async (t) => {
       ...service,
       answers: freshAnswers(),
       gapLimitMs: 30_000,
+      conversionEvents: [],
       inFlight: async () => 5,
       pipelineFacts: () => plainFacts,
       letters: null,

@@ -126,6 +126,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
       answers: freshAnswers(),
       moments: openViewMoments({ store, gapLimitMs: 1, log: silentLog }),
       gapLimitMs: 1,
+      conversionEvents: [],
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,
       letters: null,

@@ -24,6 +24,7 @@ import {
 } from '../support/clickhouse.ts';
 
 export const GAP_LIMIT_MS = 30_000;
+export const CONVERSION_EVENTS = ['purchase', 'signup'];
 
 export const plainFacts: PipelineFacts = {
   version: '0.0.0',
@@ -96,6 +97,7 @@ export async function startQueryService(
     access: openAccess(),
     answers: freshAnswers(),
     gapLimitMs: GAP_LIMIT_MS,
+    conversionEvents: CONVERSION_EVENTS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,

@@ -14,6 +14,7 @@ import { createLogger } from '../../src/telemetry/logger.ts';
 import { makeTestFolder, silentLog } from '../support/clickhouse.ts';
 import { startTestCluster, type TestCluster } from '../support/shards.ts';
 import {
+  CONVERSION_EVENTS,
   freshAnswers,
   GAP_LIMIT_MS,
   insertRows,
@@ -62,6 +63,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     catalog,
     access: openAccess(),
     gapLimitMs: GAP_LIMIT_MS,
+    conversionEvents: CONVERSION_EVENTS,
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,

@@ -2,6 +2,7 @@ import { type Filter, filtersSql } from '../sql/filters.ts';
 import { type TimeRange, timestampSql } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
+import { growingRanges } from './growing-ranges.ts';
 
 /** The place of an event in the list: its moment, then the coordinate that the log gave it. No two events share it. */
 export interface EventPlace {
@@ -65,36 +66,16 @@ export type StoredEventRow = Record<(typeof EVENT_TEXTS)[number], string> & {
   readonly log_index: number;
 };
 
-const HOUR_MS = 3_600_000;
-/** How far back to look at first; a long table is not sorted for its newest fifty rows. */
-const STEPS_MS = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS, Number.POSITIVE_INFINITY];
 const PLACE = '(timestamp, log_topic, log_partition, log_offset, log_index)';
 
 /** One page, at most `limit` rows. Rejects with StoreError. */
 export async function askEvents(store: StoreReader, question: EventsQuestion): Promise<StoredEventRow[]> {
-  for (const range of growingRanges(question)) {
+  const after = question.after?.at ?? null;
+  for (const range of growingRanges({ ...question, after })) {
     const rows = await readPage(store, question, range);
     if (rows.length >= question.limit || range.whole) return rows;
   }
   return [];
-}
-
-interface Step extends TimeRange {
-  readonly whole: boolean;
-}
-
-/** Ranges from the end where the page begins, each longer than the one before, the last one all that is asked for. */
-function* growingRanges({ range, order, after, now }: EventsQuestion): Generator<Step> {
-  let { from, to } = range;
-  if (after !== null && order === 'desc') to = Math.min(to, after.at + 1);
-  if (after !== null && order === 'asc') from = Math.max(from, after.at);
-  for (const step of STEPS_MS) {
-    // Nothing lies far ahead of the clock, so the first step has to reach behind it.
-    const near = order === 'desc' ? { from: Math.min(to, now) - step, to } : { from, to: from + step };
-    const whole = near.from <= from && near.to >= to;
-    yield { from: Math.max(near.from, from), to: Math.min(near.to, to), whole };
-    if (whole) return;
-  }
 }
 
 async function readPage(

@@ -1,0 +1,258 @@
+import type { TimeRange } from '../sql/range.ts';
+import {
+  conversionSql,
+  firstSessionsSql,
+  namedSessionsSql,
+  type SESSION_SOURCES,
+  sessionsSql,
+} from '../sql/sessions.ts';
+import { appsSql, SqlValues } from '../sql/values.ts';
+import type { StoreReader } from './buckets.ts';
+import { growingRanges, type Step } from './growing-ranges.ts';
+
+export const SESSION_SORTS = ['started_at', 'duration_seconds', 'page_views', 'events'] as const;
+export type SessionSort = (typeof SESSION_SORTS)[number];
+
+/** Fields that a session is filtered by, with one value each. */
+export const SESSION_FIELDS = [
+  'user_id',
+  'anonymous_id',
+  'device',
+  'browser',
+  'os',
+  'country',
+  'referrer',
+  'utm_source',
+  'utm_campaign',
+  'entry_page',
+] as const;
+type SessionField = (typeof SESSION_FIELDS)[number];
+
+export interface SessionFilters {
+  /** What is left out does not matter; '' is a session of which it is not known. */
+  readonly fields: Readonly<Partial<Record<SessionField, string>>>;
+  readonly bounced?: boolean | undefined;
+  /** Seconds. */
+  readonly minDuration?: number | undefined;
+}
+
+export interface SessionsScope {
+  /** Sessions that begin in it. */
+  readonly range: TimeRange;
+  /** Null: every app. */
+  readonly apps: readonly string[] | null;
+  readonly filters: SessionFilters;
+  readonly bots: boolean;
+}
+
+/** The place of a session in the list: what it is sorted by (epoch ms, ms or a count), then what names it. */
+export interface SessionPlace {
+  readonly value: number;
+  readonly app: string;
+  readonly session: string;
+}
+
+export interface SessionsQuestion extends SessionsScope {
+  readonly sort: SessionSort;
+  readonly order: 'desc' | 'asc';
+  /** Go on behind this session, which need not exist any more. */
+  readonly after: SessionPlace | null;
+  readonly limit: number;
+  /** Events of these names are conversions, and those with `properties.conversion = true`. */
+  readonly conversionEvents: readonly string[];
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+type Text = (typeof SESSION_SOURCES)[number] | 'user_id' | 'anonymous_id' | 'entry_page' | 'exit_page';
+
+/** Texts that no event said are ''. */
+export type SessionRow = Record<Text, string> & {
+  readonly app_id: string;
+  readonly session_id: string;
+  /** Epoch ms. */
+  readonly started_ms: number;
+  readonly ended_ms: number;
+  readonly duration_ms: number;
+  readonly events: number;
+  readonly page_views: number;
+  readonly errors: number;
+  readonly conversions: number;
+  readonly bounced: boolean;
+  readonly is_new: boolean;
+};
+
+export interface SessionsPage {
+  /** In the order of the list. */
+  readonly sessions: readonly SessionRow[];
+  /** Where the page ends; null when nothing comes after it. */
+  readonly end: SessionPlace | null;
+}
+
+interface Key {
+  readonly app_id: string;
+  readonly session_id: string;
+  readonly value: number;
+  readonly started_ms: number;
+}
+
+type Found = Omit<SessionRow, 'is_new'> & { readonly actor: string };
+
+const SORT_VALUES: Readonly<Record<SessionSort, string>> = {
+  started_at: 'started_ms',
+  duration_seconds: 'duration_ms',
+  page_views: 'page_views',
+  events: 'events',
+};
+/** Fields that the first event decides; the others may come with any. */
+const OF_FIRST: readonly string[] = ['user_id', 'anonymous_id'];
+
+/**
+ * One page, at most `limit` sessions. First which sessions they are, from few columns; then, for those alone, all that is
+ * told of them. Rejects with StoreError.
+ */
+export async function askSessions(store: StoreReader, question: SessionsQuestion): Promise<SessionsPage> {
+  const keys = await readKeys(store, question);
+  const page = keys.slice(0, question.limit);
+  const last = page.at(-1);
+  if (last === undefined) return { sessions: [], end: null };
+  const found = await readNamed(store, question, page);
+  const firsts = await readFirsts(store, question, found);
+  const byName = new Map(found.map((session) => [nameOf(session), session]));
+  const sessions = page.flatMap((key) => {
+    const session = byName.get(nameOf(key));
+    if (session === undefined) return [];
+    return [
+      {
+        ...session,
+        is_new: firsts.get(nameOf({ ...session, session_id: session.actor })) === session.session_id,
+      },
+    ];
+  });
+  const end =
+    keys.length > page.length ? { value: last.value, app: last.app_id, session: last.session_id } : null;
+  return { sessions, end };
+}
+
+async function readKeys(store: StoreReader, question: SessionsQuestion): Promise<Key[]> {
+  const { range, order, after, now, sort } = question;
+  if (range.from >= range.to) return [];
+  // Only a list by time is found near the end where the page begins.
+  const steps: Iterable<Step> =
+    sort === 'started_at'
+      ? growingRanges({ range, order, after: after?.value ?? null, now })
+      : [{ ...range, whole: true }];
+  for (const step of steps) {
+    if (step.from >= step.to) continue;
+    const keys = await readKeysIn(store, question, step);
+    if (keys.length > question.limit || step.whole) return keys;
+  }
+  return [];
+}
+
+/** At most one more than the limit: it tells whether there is another page. */
+async function readKeysIn(store: StoreReader, question: SessionsQuestion, range: TimeRange): Promise<Key[]> {
+  const { filters, sort, order, after, limit } = question;
+  const values = new SqlValues();
+  const value = SORT_VALUES[sort];
+  const scope = sessionScope({ ...question, range }, values);
+  const startsOnly = sort === 'started_at' && !looksBehindFirst(filters);
+  const direction = order === 'desc' ? 'DESC' : 'ASC';
+  const place =
+    after === null
+      ? '1'
+      : `(${value}, app_id, session_id) ${order === 'desc' ? '<' : '>'} (${values.add('Int64', after.value)}, ${values.text(after.app)}, ${values.text(after.session)})`;
+  return await store.select<Key>(
+    `SELECT app_id, session_id, ${value} AS value, started_ms FROM (${sessionsSql(scope, values, startsOnly)})
+     WHERE ${sessionFiltersSql(filters, values)} AND ${place}
+     ORDER BY ${value} ${direction}, app_id ${direction}, session_id ${direction} LIMIT ${limit + 1}`,
+    values.params,
+  );
+}
+
+async function readNamed(
+  store: StoreReader,
+  question: SessionsQuestion,
+  keys: readonly Key[],
+): Promise<Found[]> {
+  const values = new SqlValues();
+  const since = Math.min(...keys.map((key) => key.started_ms));
+  const scope = {
+    apps: appsSql(values, question.apps),
+    bots: question.bots,
+    since,
+    conversion: conversionSql(question.conversionEvents, values),
+  };
+  const names = pairsSql(
+    keys.map((key) => [key.app_id, key.session_id]),
+    values,
+  );
+  return await store.select<Found>(
+    `SELECT * EXCEPT (start_key) FROM (${namedSessionsSql(names, scope, values)})`,
+    values.params,
+  );
+}
+
+/** By app and actor, the first session; only of the actors of these. */
+async function readFirsts(
+  store: StoreReader,
+  question: SessionsQuestion,
+  sessions: readonly Found[],
+): Promise<Map<string, string>> {
+  const values = new SqlValues();
+  const before = Math.max(...sessions.map((session) => session.started_ms)) + 1;
+  const actors = pairsSql(
+    sessions.map((session) => [session.app_id, session.actor]),
+    values,
+  );
+  const scope = { apps: appsSql(values, question.apps), bots: question.bots, before };
+  const rows = await store.select<{ app_id: string; actor: string; session_id: string }>(
+    firstSessionsSql(actors, scope, values),
+    values.params,
+  );
+  return new Map(rows.map((row) => [nameOf({ app_id: row.app_id, session_id: row.actor }), row.session_id]));
+}
+
+const nameOf = (named: { readonly app_id: string; readonly session_id: string }) =>
+  JSON.stringify([named.app_id, named.session_id]);
+
+/** A parameter takes 128 KiB, and an id has up to 256 bytes. */
+const PAIRS_PER_VALUE = 200;
+
+/** Pairs of texts as a SELECT, to stand after IN. */
+function pairsSql(pairs: readonly (readonly [string, string])[], values: SqlValues): string {
+  const lists: string[] = [];
+  for (let from = 0; from < pairs.length; from += PAIRS_PER_VALUE) {
+    const part = pairs.slice(from, from + PAIRS_PER_VALUE);
+    lists.push(
+      `arrayZip(${values.texts(part.map(([one]) => one))}, ${values.texts(part.map(([, other]) => other))})`,
+    );
+  }
+  return `SELECT pair.1, pair.2 FROM (SELECT arrayJoin(arrayConcat(${lists.join(', ')})) AS pair)`;
+}
+
+/** The scope in SQL. Filters on what the first event decides narrow it; all filters are in `sessionFiltersSql`. */
+export function sessionScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues) {
+  const of = Object.entries(filters.fields).filter(([field]) => OF_FIRST.includes(field));
+  const first = of.map(([field, value]) => `${field} = ${values.text(value)}`);
+  return { apps: appsSql(values, apps), bots, range, first: first.length === 0 ? '1' : first.join(' AND ') };
+}
+
+/** Condition on a session (`sessionsSql`). */
+export function sessionFiltersSql(
+  { fields, bounced, minDuration }: SessionFilters,
+  values: SqlValues,
+): string {
+  const conditions = SESSION_FIELDS.flatMap((field) =>
+    fields[field] === undefined ? [] : [`${field} = ${values.text(fields[field])}`],
+  );
+  if (bounced !== undefined) conditions.push(bounced ? 'bounced' : 'NOT bounced');
+  if (minDuration !== undefined)
+    conditions.push(`duration_ms >= ${values.add('Float64', minDuration * 1000)}`);
+  return conditions.length === 0 ? '1' : conditions.join(' AND ');
+}
+
+function looksBehindFirst({ fields, bounced, minDuration }: SessionFilters): boolean {
+  const others = SESSION_FIELDS.some((field) => fields[field] !== undefined && !OF_FIRST.includes(field));
+  return others || bounced !== undefined || minDuration !== undefined;
+}
