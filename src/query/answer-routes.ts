@@ -18,13 +18,19 @@ declare module 'fastify' {
     /** The answer may be given again for a moment. */
     cached?: {
       /** In the keys of the cache. */
-      readonly name: string;
+      readonly name: string | ((request: FastifyRequest) => string);
+      /** In the keys of the cache; default: the days as they were asked for, or `default`. */
+      readonly date?: (request: FastifyRequest) => string;
+      /** The answer is kept so long, whatever is stored meanwhile. Default: not. */
+      readonly keptMs?: number;
       /**
        * The events that alone decide the answer; null where others may, such as those that move the beginning of a view.
        * Throws as the route does.
        */
       readonly scope?: (request: FastifyRequest) => AnswerScope | null;
     };
+    /** Of a POST that asks: nothing that was answered before is out of date by it. */
+    asks?: boolean;
   }
 }
 
@@ -42,7 +48,8 @@ export function answerRoutes(app: FastifyInstance, options: AnswerRoutesOptions)
   });
   app.addHook('onResponse', async (request, reply) => {
     const reads = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
-    if (!reads && reply.statusCode < 400) options.answers.changed();
+    if (!reads && request.routeOptions.config.asks !== true && reply.statusCode < 400)
+      options.answers.changed();
   });
 }
 
@@ -66,27 +73,39 @@ function describe(
 ): Question {
   const query = request.query as Record<string, unknown>;
   const scope = cached.scope?.(request) ?? null;
-  const over = scope !== null && scope.range.to <= now();
-  const days = [query.from ?? query.startDate, query.to ?? query.endDate];
   return {
-    name: cached.name,
-    date: days.every((day) => day === undefined)
-      ? 'default'
-      : days.map((day) => String(day ?? '')).join('..'),
+    name: typeof cached.name === 'string' ? cached.name : cached.name(request),
+    ...(cached.keptMs !== undefined && { keptMs: cached.keptMs }),
+    date: cached.date?.(request) ?? dateOf([query.from ?? query.startDate, query.to ?? query.endDate]),
     parts: [
       request.routeOptions.url,
       request.params,
       Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1)),
       request.caller?.apps?.toSorted() ?? null,
     ],
-    afresh: /\bno-(cache|store)\b/.test(request.headers['cache-control'] ?? ''),
-    settled: over
-      ? {
-          range: `${scope.range.from} ${scope.range.to}`,
-          stamp: () => readSettledStamp(store, scope.apps, scope.range),
-        }
-      : null,
+    afresh: wantsAfresh(request),
+    settled: settledBy(scope, { store, now }),
   };
+}
+
+/** As people asked for it: a day, `from..to`, or `default`. */
+export function dateOf(days: readonly unknown[]): string {
+  if (days.every((day) => day === undefined)) return 'default';
+  return days.map((day) => String(day ?? '')).join('..');
+}
+
+export function wantsAfresh(request: FastifyRequest): boolean {
+  return /\bno-(cache|store)\b/.test(request.headers['cache-control'] ?? '');
+}
+
+/** What makes an answer about a time that is over last; null where it does not. */
+export function settledBy(
+  scope: AnswerScope | null,
+  { store, now }: Pick<AnswerRoutesOptions, 'store' | 'now'>,
+): Question['settled'] {
+  if (scope === null || scope.range.to > now()) return null;
+  const { apps, range } = scope;
+  return { range: `${range.from} ${range.to}`, stamp: () => readSettledStamp(store, apps, range) };
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Uint8Array): FastifyReply {

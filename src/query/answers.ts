@@ -4,7 +4,8 @@
  * In: a question (route, parameters, the apps that its caller may see) and a way to answer it. Out: the bytes of the
  * answer. An answer is given again only if it began to be made less than `freshMs` ago and this process stored nothing
  * since; so it is what a new one would have been at most that long ago. Equal questions that come together are asked
- * once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since.
+ * once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since. A
+ * question that says so itself is answered from what was made in its own time, whatever was stored meanwhile.
  */
 import { hash } from 'node:crypto';
 import type { Cache } from '../cache/cache.ts';
@@ -37,6 +38,8 @@ export interface Question {
    * The stamp is null while something may.
    */
   readonly settled: { readonly range: string; readonly stamp: () => Promise<string | null> } | null;
+  /** The answer is given for so long, though it be out of date; asked afresh, it is the next one's too. Default: not. */
+  readonly keptMs?: number;
 }
 
 export interface Answers {
@@ -92,8 +95,42 @@ export function createAnswers(options: AnswersOptions): Answers {
     return Buffer.from(found.subarray(0, end)).toString() === stamp ? found.subarray(end + 1) : null;
   }
 
+  async function giveKept(
+    question: Question,
+    keptMs: number,
+    make: () => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
+    const key = keyOf(question, 'kept');
+    const afresh = question.afresh || freshMs === 0;
+    const under = flights.get(key);
+    if (under !== undefined && !afresh) {
+      observe('shared');
+      return await under.answer;
+    }
+    const answer = (async () => {
+      const found = afresh ? null : await cache.get(key);
+      observe(found !== null ? 'hit' : afresh ? 'afresh' : 'miss');
+      if (found !== null) return found;
+      const made = await make();
+      await cache.set(key, made, keptMs);
+      return made;
+    })();
+    return await follow(key, { beganAt: performance.now(), answer });
+  }
+
+  /** Those who come meanwhile find it. */
+  async function follow(key: string, flight: Flight): Promise<Uint8Array> {
+    flights.set(key, flight);
+    try {
+      return await flight.answer;
+    } finally {
+      if (flights.get(key) === flight) flights.delete(key);
+    }
+  }
+
   return {
     async give(question, make) {
+      if (question.keptMs !== undefined) return await giveKept(question, question.keptMs, make);
       if (freshMs === 0 || question.afresh) {
         observe('afresh');
         return await make();
@@ -113,13 +150,7 @@ export function createAnswers(options: AnswersOptions): Answers {
         observe('hit');
         return found;
       })();
-      const flight = { beganAt, answer };
-      flights.set(key, flight);
-      try {
-        return await answer;
-      } finally {
-        if (flights.get(key) === flight) flights.delete(key);
-      }
+      return await follow(key, { beganAt, answer });
     },
     changed() {
       changes++;

@@ -11,6 +11,7 @@ import type { ViewMoments } from '../store/view-moments.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
 import { addAppsRoute } from './apps.ts';
+import { addBehaviorRoute } from './behavior.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
@@ -19,6 +20,8 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
+import { ReportDesk } from './report-desk.ts';
+import { addReportRoutes } from './reports.ts';
 import { addSessionStatsRoute } from './session-stats.ts';
 import { addSessionsRoute } from './sessions.ts';
 import type { SqlDesk } from './sql/desk.ts';
@@ -73,4 +76,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);
+  const reports = new ReportDesk(options);
+  addBehaviorRoute(app, options, reports);
+  addReportRoutes(app, options, reports);
 }

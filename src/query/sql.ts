@@ -58,7 +58,7 @@ export function addSqlRoutes(app: FastifyInstance, options: SqlOptions): void {
   app.post<{ Body: Static<typeof Body> }>(
     '/query',
     {
-      config: { scopes: ['read'] },
+      config: { scopes: ['read'], asks: true },
       schema: {
         summary: 'SQL',
         description:

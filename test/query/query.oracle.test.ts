@@ -6,54 +6,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plainVideo } from '../contract/catalog.ts';
-import type { StoredEvent } from '../oracle/accept.ts';
 import { addDays, type Interval } from '../oracle/calendar.ts';
-import { type Dimension, dimensionOf, dimensions, type Filter } from '../oracle/dimensions.ts';
+import { type Dimension, dimensions, type Filter } from '../oracle/dimensions.ts';
 import { generateHistory, type History, isBot, timezones } from '../oracle/history.ts';
 import { createOracle, type Metric, metricNames, type Oracle, type Series } from '../oracle/oracle.ts';
 import { createRandom, type Random } from '../oracle/random.ts';
-import { amount } from '../oracle/views.ts';
-import { type QueryService, startQueryService, type TestRow } from './service.ts';
+import { rowOf } from './rows.ts';
+import { type QueryService, startQueryService } from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
 const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 6);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
 const VIEW_METRICS: readonly Metric[] = ['views', 'viewers', 'watch_time_seconds', 'completion_rate'];
-
-/** A stored event of the oracle as the pipeline would write it. */
-function rowOf(event: StoredEvent): TestRow {
-  const { properties } = event;
-  const dimension = (name: Dimension) => dimensionOf(event, name);
-  const seconds = amount(properties.duration);
-  const [, , kind, id] = event.view === '' ? [] : (JSON.parse(event.view) as string[]);
-  return {
-    app_id: event.app_id,
-    event_name: event.event_name,
-    timestamp: event.at,
-    received_at: event.receivedAt,
-    user_id: event.user_id,
-    anonymous_id: event.anonymous_id,
-    session_id: event.session_id,
-    video_id: event.video_id,
-    view_id: event.view === '' ? '' : `${kind} ${id}`,
-    watch_ms: amount(properties.watch_ms),
-    duration_ms: amount(properties.duration_ms) || (seconds ? seconds * 1000 : null),
-    completed: properties.completed === true,
-    instant_skip: properties.instant_skip === true,
-    fatal: properties.fatal === true,
-    referrer: dimension('referrer'),
-    utm_source: dimension('utm_source'),
-    utm_campaign: dimension('utm_campaign'),
-    device: dimension('device'),
-    os: dimension('os'),
-    browser: dimension('browser'),
-    country: dimension('country'),
-    is_bot: event.is_bot,
-    properties: JSON.stringify(properties),
-    context: JSON.stringify(event.context),
-    log_offset: event.order,
-  };
-}
 
 function close(actual: number, expected: number, what: string): void {
   const scale = Math.max(1, Math.abs(expected));

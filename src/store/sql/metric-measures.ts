@@ -66,8 +66,9 @@ interface ViewMeasure {
   readonly divisor: number;
 }
 
-const IMPRESSION = "event_name = 'view_end' AND watch_ms >= 600 AND NOT instant_skip";
-const ERROR = "event_name IN ('video_error', 'error')";
+/** Conditions on a row of `events` (product §5). */
+export const IS_IMPRESSION = "event_name = 'view_end' AND watch_ms >= 600 AND NOT instant_skip";
+export const IS_ERROR = "event_name IN ('video_error', 'error')";
 const PAGE_VIEW = "event_name = 'page_view'";
 
 function counted(
@@ -122,7 +123,7 @@ export function measureOf(metric: Metric, exact: boolean): EventMeasure | ViewMe
 const MEASURES: Readonly<Record<Metric, EventMeasure | ViewMeasure>> = {
   events: counted('1', eventCounts('sumState(events)')),
   page_views: counted(PAGE_VIEW, eventCounts('sumState(events)'), PAGE_VIEW),
-  errors: counted(ERROR, eventCounts('sumState(events)'), ERROR),
+  errors: counted(IS_ERROR, eventCounts('sumState(events)'), IS_ERROR),
   users: distinct('actor', "actor != ''", eventCounts('uniqCombined64MergeState(users)'), false),
   // A session's id is its app's own: equal ids of two apps are two sessions.
   sessions: distinct(
@@ -131,11 +132,11 @@ const MEASURES: Readonly<Record<Metric, EventMeasure | ViewMeasure>> = {
     eventCounts('uniqCombined64MergeState(sessions)'),
     true,
   ),
-  impressions: counted(IMPRESSION, videoRollup('sumState(impressions)')),
-  completions: counted(`${IMPRESSION} AND completed`, videoRollup('sumState(completions)')),
+  impressions: counted(IS_IMPRESSION, videoRollup('sumState(impressions)')),
+  completions: counted(`${IS_IMPRESSION} AND completed`, videoRollup('sumState(completions)')),
   reach: distinct(
     'actor',
-    `${IMPRESSION} AND actor != ''`,
+    `${IS_IMPRESSION} AND actor != ''`,
     videoRollup('uniqCombined64MergeState(reach)'),
     false,
   ),

@@ -1,7 +1,7 @@
 import type { ViewScope } from './current.ts';
 import { type Filter, filterSql, filtersSql } from './filters.ts';
 import type { Dimension, EventMeasure, ViewMeasure } from './metric-measures.ts';
-import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql } from './range.ts';
+import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql, wholeBuckets } from './range.ts';
 import { appsSql, type SqlValues } from './values.ts';
 import { VIEW_DIMENSIONS, type ViewDimension } from './views.ts';
 
@@ -57,14 +57,6 @@ export function fitsRollup(measure: EventMeasure, question: StatesQuestion): boo
     (question.starts ?? []).every((start) => start % BUCKET_SECONDS === 0) &&
     wholeBuckets(question.range).from < wholeBuckets(question.range).to
   );
-}
-
-/** The buckets that lie in the range as a whole. */
-function wholeBuckets(range: TimeRange): TimeRange {
-  return {
-    from: Math.ceil(range.from / BUCKET_MS) * BUCKET_MS,
-    to: Math.floor(range.to / BUCKET_MS) * BUCKET_MS,
-  };
 }
 
 export function eventStatesSql(

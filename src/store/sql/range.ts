@@ -25,3 +25,11 @@ export function timestampSql(range: TimeRange, values: SqlValues): string {
 export function bucketSecond(ms: number): number {
   return Math.floor(ms / BUCKET_MS) * (BUCKET_MS / 1000);
 }
+
+/** The buckets that lie in the range as a whole. */
+export function wholeBuckets(range: TimeRange): TimeRange {
+  return {
+    from: Math.ceil(range.from / BUCKET_MS) * BUCKET_MS,
+    to: Math.floor(range.to / BUCKET_MS) * BUCKET_MS,
+  };
+}

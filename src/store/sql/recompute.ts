@@ -72,7 +72,7 @@ SELECT ${columns}, ${asOf} FROM (${foldViewsSql(states, gapLimitMs)})`;
 function videoRollup(rows: string, asOf: string): string {
   return `INSERT INTO video_rollup_5m (app_id, video_id, bucket, impressions, completions, reach, watch_ms, version)
 SELECT app_id, video_id, toStartOfFiveMinutes(timestamp) AS b,
-  count(), countIf(completed), uniqCombined64State(actor), sum(ifNull(watch_ms, 0)), ${asOf}
+  count(), countIf(completed), uniqCombined64StateIf(actor, actor != ''), sum(ifNull(watch_ms, 0)), ${asOf}
 FROM events
 WHERE event_name = 'view_end' AND watch_ms >= 600 AND NOT instant_skip AND NOT is_bot AND ${rows}
 GROUP BY app_id, video_id, b`;

@@ -1,0 +1,32 @@
+-- The message is the first that is there of properties.message, .error, .error.message, .error_message and .reason.
+-- Its pattern, step by step: URLs; UUIDs, 0x… and eight hex digits or more; words with digits in two places; signs of
+-- numbers; numbers; and numbers that the steps before left in pieces.
+SELECT lower(substring(hex(MD5(whole)), 1, 16)) AS fingerprint,
+  substringUTF8(argMax(said, (at, log_topic, log_partition, log_offset, log_index)), 1, 500) AS message,
+  substringUTF8(whole, 1, 500) AS pattern,
+  count() AS count,
+  uniqCombined64If(actor, actor != '') AS users,
+  min(at) AS first_seen,
+  max(at) AS last_seen
+FROM
+(
+  SELECT actor, toUnixTimestamp64Milli(timestamp) AS at, log_topic, log_partition, log_offset, log_index,
+    trimBoth(arrayFirst(text -> text != '', [
+      if(JSONType(properties, 'message') = 'String', JSONExtractString(properties, 'message'), ''),
+      if(JSONType(properties, 'error') = 'String', JSONExtractString(properties, 'error'), ''),
+      if(JSONType(properties, 'error', 'message') = 'String', JSONExtractString(properties, 'error', 'message'), ''),
+      if(JSONType(properties, 'error_message') = 'String', JSONExtractString(properties, 'error_message'), ''),
+      if(JSONType(properties, 'reason') = 'String', JSONExtractString(properties, 'reason'), '')])) AS said,
+    replaceRegexpAll(said, '[A-Za-z][A-Za-z0-9+.-]*://[^\\s"''<>()\\[\\]]+', '<url>') AS p1,
+    replaceRegexpAll(p1, '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}', '#') AS p2,
+    replaceRegexpAll(p2, '\\b(?:0x[0-9a-fA-F]+|[0-9a-fA-F]{8,})\\b', '#') AS p3,
+    replaceRegexpAll(p3, '\\b[\\w-]*[0-9][\\w-]*[A-Za-z_][\\w-]*[0-9][\\w-]*', '#') AS p4,
+    replaceRegexpAll(p4, '(^|[\\s(\\[=:,])[-+]([0-9#])', '\\1\\2') AS p5,
+    replaceRegexpAll(p5, '[0-9]+', '#') AS p6,
+    replaceRegexpAll(p6, '#(?:[.,]?#)+', '#') AS whole
+  FROM {{events}}
+  WHERE {{is_error}}
+)
+GROUP BY whole
+ORDER BY count DESC, fingerprint
+LIMIT {limit:UInt32}
