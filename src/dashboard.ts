@@ -12,6 +12,7 @@ const PAGES = [
   '/videos',
   '/videos/*',
   '/event-log',
+  '/sessions',
   '/sql',
   '/pipeline',
   '/dead-letters',

@@ -5,6 +5,7 @@ import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { SessionsPage } from './pages/sessions.tsx';
 import { SqlPage } from './pages/sql.tsx';
 import { VideoPage } from './pages/video.tsx';
 import { VideosPage } from './pages/videos.tsx';
@@ -26,6 +27,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'overview') return <OverviewPage />;
   if (match.route.id === 'videos') return <VideosPage />;
   if (match.route.id === 'events') return <EventsPage />;
+  if (match.route.id === 'sessions') return <SessionsPage />;
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;

@@ -6,6 +6,7 @@ import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
+import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
 
 /**
  * Stands in for the service in the dashboard's browser tests: serves the built files, answers the questions that the
@@ -105,6 +106,8 @@ function answer(state: State, url: URL): unknown {
       ],
     }),
     '/v1/videos': () => listVideos(state, query),
+    '/v1/sessions': () => sessionsAnswer(isEmpty, query),
+    '/v1/sessions/stats': () => sessionStatsAnswer(isEmpty, query),
   };
   return (fixed[pathname] ?? pipelineAnswers(state.scenario, query)[pathname])?.();
 }

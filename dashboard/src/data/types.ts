@@ -246,3 +246,53 @@ export interface SqlAnswer {
   elapsed_ms: number;
   read_rows: number | null;
 }
+
+export interface SessionCounts {
+  sessions: number;
+  users: number;
+  new_users: number;
+  returning_users: number;
+  page_views: number;
+  avg_duration_seconds: number;
+  median_duration_seconds: number;
+  pages_per_session: number;
+  bounce_rate: number;
+}
+
+export interface SessionValue {
+  value: string;
+  sessions: number;
+  users: number;
+  bounce_rate: number;
+}
+
+export interface SessionStats extends SessionCounts {
+  series: (SessionCounts & { time: string })[];
+  by: Record<string, SessionValue[]>;
+  truncated?: true;
+}
+
+export interface Session {
+  session_id: string;
+  app_id: string;
+  user_id: string | null;
+  anonymous_id: string | null;
+  started_at: string;
+  ended_at: string;
+  duration_seconds: number;
+  events: number;
+  page_views: number;
+  entry_page: string | null;
+  exit_page: string | null;
+  bounced: boolean;
+  is_new: boolean;
+  device: string | null;
+  browser: string | null;
+  os: string | null;
+  country: string | null;
+  referrer: string | null;
+  utm_source: string | null;
+  utm_campaign: string | null;
+  errors: number;
+  conversions: number;
+}

@@ -12,6 +12,7 @@ import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { RankedList, type RankedRow } from '../ui/ranked-list.tsx';
+import { Tabs } from '../ui/tabs.tsx';
 import { videoPath } from './routes.ts';
 
 export interface Dimension {
@@ -92,27 +93,12 @@ interface Props {
 export function DimensionList({ fields, metric, filters, total, isLead = false }: Props) {
   const [tab, setTab] = useState(0);
   const dimension = DIMENSIONS[fields[tab] ?? fields[0]!]!;
-  const title = (
-    <div class="tabs" role="tablist" aria-label="What to list">
-      {fields.map((field, index) => (
-        <button
-          key={field}
-          type="button"
-          role="tab"
-          aria-selected={index === tab}
-          class="tab"
-          onClick={() => setTab(index)}
-        >
-          {DIMENSIONS[field]!.label}
-        </button>
-      ))}
-    </div>
-  );
+  const labels = fields.map((field) => DIMENSIONS[field]!.label);
   return (
     <Panel
       class={isLead ? 'panel-list panel-lead' : 'panel-list'}
       label={dimension.label}
-      title={fields.length > 1 ? title : dimension.label}
+      title={fields.length > 1 ? <Tabs labels={labels} picked={tab} onPick={setTab} /> : dimension.label}
       tools={<span class="muted">{LOOKS[metric].label}</span>}
     >
       <DimensionRows dimension={dimension} metric={metric} filters={filters} total={total} />
@@ -127,7 +113,7 @@ interface RowsProps {
   total: number | null;
 }
 
-function rowLabel(dimension: Dimension, id: string, titleOf: (id: string) => string): string {
+export function rowLabel(dimension: Dimension, id: string, titleOf: (id: string) => string): string {
   if (id === '') return dimension.none;
   if (dimension.field === 'video_id') return titleOf(id);
   return dimension.field === 'country' ? countryName(id) : id;

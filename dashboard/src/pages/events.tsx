@@ -1,7 +1,7 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, requestKey } from '../data/api.ts';
-import type { AnalyticsEvent, Page } from '../data/types.ts';
-import { useQuery } from '../data/use-query.ts';
+import { requestKey } from '../data/api.ts';
+import type { AnalyticsEvent } from '../data/types.ts';
+import { usePages } from '../data/use-pages.ts';
 import { eventTime, exactTime } from '../format/time.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
@@ -51,59 +51,6 @@ function eventsKey(page: PageState, cursor: string | null): string {
   });
 }
 
-interface More {
-  asked: string;
-  events: AnalyticsEvent[];
-  cursor: string | null;
-  error: ApiError | null;
-  isLoading: boolean;
-}
-
-const NO_MORE: More = { asked: '', events: [], cursor: null, error: null, isLoading: false };
-
-/** The first page, kept fresh, and the older ones as far as they were asked for. */
-function useEvents(page: PageState) {
-  const { api } = useContext(ServicesContext);
-  const first = useQuery<Page<AnalyticsEvent>>(eventsKey(page, null), page.asked);
-  const [more, setMore] = useState<More>(NO_MORE);
-  const older = more.asked === page.asked ? more : NO_MORE;
-  const cursor = older.events.length > 0 ? older.cursor : (first.data?.next_cursor ?? null);
-
-  async function loadMore(): Promise<void> {
-    if (cursor === null || older.isLoading) return;
-    const before = { ...older, asked: page.asked };
-    // By the time of the answer the reader may have asked for something else.
-    const answer = (next: More) => setMore((now) => (now.asked === before.asked ? next : now));
-    setMore({ ...before, isLoading: true, error: null });
-    try {
-      const next = await api.read<Page<AnalyticsEvent>>(eventsKey(page, cursor));
-      answer({
-        ...before,
-        events: [...before.events, ...next.data],
-        cursor: next.next_cursor,
-        isLoading: false,
-      });
-    } catch (cause) {
-      answer({ ...before, isLoading: false, error: cause instanceof ApiError ? cause : null });
-    }
-  }
-
-  const seen = new Set<string>();
-  const events = [...(first.data?.data ?? []), ...older.events].filter((event) => {
-    if (seen.has(event.event_id)) return false;
-    seen.add(event.event_id);
-    return true;
-  });
-  return {
-    first,
-    events,
-    hasMore: cursor !== null,
-    isLoading: older.isLoading,
-    error: older.error,
-    loadMore,
-  };
-}
-
 /** Counts what came in live since the list was read; the list itself stands still under the reader's eyes. */
 function useArrivals(page: PageState, shownAt: unknown): number {
   const { live } = useContext(ServicesContext);
@@ -136,7 +83,18 @@ export function EventsPage() {
   const page = usePage();
   const { filters, setFilters } = useFilters();
   useLiveSubscription(page.app, page.range.open);
-  const { first, events, hasMore, isLoading, error, loadMore } = useEvents(page);
+  const {
+    first,
+    items: events,
+    hasMore,
+    isLoading,
+    error,
+    loadMore,
+  } = usePages<AnalyticsEvent>(
+    (cursor) => eventsKey(page, cursor),
+    page.asked,
+    (event) => event.event_id,
+  );
   const arrivals = useArrivals(page, first.data);
   return (
     <>

@@ -37,6 +37,15 @@ export const ROUTES: readonly Route[] = [
     hasRange: true,
     needsEvents: true,
   },
+  {
+    id: 'sessions',
+    label: 'Sessions',
+    path: '/sessions',
+    icon: 'sessions',
+    key: 's',
+    hasRange: true,
+    needsEvents: true,
+  },
   // Not `/events`: that is where events are posted to.
   {
     id: 'events',
@@ -46,6 +55,7 @@ export const ROUTES: readonly Route[] = [
     key: 'e',
     hasRange: true,
     needsEvents: true,
+    isWideOnly: true,
   },
   {
     id: 'sql',
