@@ -107,6 +107,8 @@ describe('SQL on the dashboard', () => {
     await page.locator('.uplot canvas').waitFor();
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/sql-lines.png` });
     await run(page, 'SELECT user_id, count() AS n FROM events GROUP BY user_id ORDER BY n DESC, user_id');
+    // Not on the answer before.
+    await page.getByText(/^4 rows in /).waitFor();
     await page.getByRole('button', { name: 'Chart' }).click();
     const bars = page.getByRole('list', { name: 'n', exact: true });
     assert.equal(await bars.getByRole('listitem').count(), 4);

@@ -12,6 +12,7 @@ import { ServicesContext } from '../state/services.ts';
 import { actorOf, EventDetail, EventName } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
+import { ListFoot } from '../ui/list-foot.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { videoPath } from './routes.ts';
 
@@ -83,18 +84,12 @@ export function EventsPage() {
   const page = usePage();
   const { filters, setFilters } = useFilters();
   useLiveSubscription(page.app, page.range.open);
-  const {
-    first,
-    items: events,
-    hasMore,
-    isLoading,
-    error,
-    loadMore,
-  } = usePages<AnalyticsEvent>(
+  const list = usePages<AnalyticsEvent>(
     (cursor) => eventsKey(page, cursor),
     page.asked,
     (event) => event.event_id,
   );
+  const { first, items: events } = list;
   const arrivals = useArrivals(page, first.data);
   return (
     <>
@@ -134,17 +129,7 @@ export function EventsPage() {
           }
         >
           <EventTable events={events} query={page.query} />
-          <footer class="panel-foot">
-            <span class="muted">
-              {events.length} shown{hasMore ? '; older ones follow' : ', that is all of them'}
-            </span>
-            {error !== null && <span role="alert">{error.message}</span>}
-            {hasMore && (
-              <button type="button" class="button" onClick={() => void loadMore()} disabled={isLoading}>
-                {isLoading ? 'Loading' : 'Load older'}
-              </button>
-            )}
-          </footer>
+          <ListFoot list={list} rest="older ones" />
         </States>
       </Panel>
     </>

@@ -1,12 +1,12 @@
 import { useContext, useState } from 'preact/hooks';
 import type { ChartInput, ChartSeries } from '../chart/chart-data.ts';
 import type { SessionStats } from '../data/types.ts';
-import { useQueries } from '../data/use-query.ts';
+import { type Query, useQueries } from '../data/use-query.ts';
 import { fullNumber, shortNumber } from '../format/number.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
 import { FIELD_LABELS, toggleFilter } from '../state/filters.ts';
-import { useFilters, usePage } from '../state/page.ts';
+import { type PageState, useFilters, usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { ChartView, useZoom } from '../ui/chart-panel.tsx';
 import { Figure } from '../ui/figure.tsx';
@@ -14,11 +14,43 @@ import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { RankedList } from '../ui/ranked-list.tsx';
 import { Tabs } from '../ui/tabs.tsx';
 import { DIMENSIONS, rowLabel } from './dimension-list.tsx';
-import { chartInterval, SESSION_LOOKS, sessionFilters, statsKey } from './sessions/measures.ts';
+import {
+  chartInterval,
+  SESSION_LOOKS,
+  type SessionLook,
+  sessionFilters,
+  statsKey,
+} from './sessions/measures.ts';
 import { SessionList } from './sessions/session-list.tsx';
 
 const LISTS = [['referrer', 'utm_source', 'utm_campaign'], ['country'], ['device', 'browser', 'os']] as const;
 const CHART_HEIGHT = 304;
+
+/** One measure over time, with the period before behind it where that is given. */
+function chartOf(
+  look: SessionLook,
+  page: PageState,
+  now: SessionStats | null,
+  past: SessionStats | null,
+): ChartInput {
+  const values = (found: SessionStats) => found.series.map((point) => point[look.measure]);
+  const times = (found: SessionStats) => found.series.map((point) => Date.parse(point.time) / 1000);
+  const series: ChartSeries[] =
+    now === null ? [] : [{ label: look.label, color: look.color, values: values(now) }];
+  if (now !== null && past !== null) {
+    const shown = values(past).slice(0, now.series.length);
+    series.unshift({ label: 'Before', color: '--past', isPast: true, values: shown, times: times(past) });
+  }
+  return {
+    title: look.label,
+    interval: chartInterval(page),
+    isOpen: page.range.open,
+    kind: look.kind,
+    short: look.short,
+    times: now === null ? [] : times(now),
+    series,
+  };
+}
 
 /** Visits over a range: how many, how long, from where, and one by one. */
 export function SessionsPage() {
@@ -29,30 +61,11 @@ export function SessionsPage() {
     [statsKey(page), statsKey(page, range.previous)],
     page.asked,
   );
-  const { location } = useContext(ServicesContext);
   const zoom = useZoom();
   const look =
     SESSION_LOOKS.find(({ measure }) => measure === page.query.get('measure')) ?? SESSION_LOOKS[0]!;
   const { left } = sessionFilters(page);
   const stats = now!.data;
-  const lines = (found: SessionStats) => found.series.map((point) => point[look.measure]);
-  const times = (found: SessionStats) => found.series.map((point) => Date.parse(point.time) / 1000);
-  const series: ChartSeries[] =
-    stats === null ? [] : [{ label: look.label, color: look.color, values: lines(stats) }];
-  if (compare && stats !== null && before!.data !== null) {
-    const past = before!.data;
-    const values = lines(past).slice(0, stats.series.length);
-    series.unshift({ label: 'Before', color: '--past', isPast: true, values, times: times(past) });
-  }
-  const input: ChartInput = {
-    title: look.label,
-    interval: chartInterval(page),
-    isOpen: range.open,
-    kind: look.kind,
-    short: look.short,
-    times: stats === null ? [] : times(stats),
-    series,
-  };
   return (
     <>
       <PageHead title="Sessions" caption={page.caption} />
@@ -62,32 +75,10 @@ export function SessionsPage() {
         </p>
       )}
       <section class="panel panel-wide" aria-label="Figures and chart">
-        <fieldset class="figures" aria-label="Figures">
-          {SESSION_LOOKS.map((one) => (
-            <Figure
-              key={one.measure}
-              label={one.label}
-              help={one.help}
-              value={stats?.[one.measure] ?? null}
-              short={one.short}
-              full={one.full}
-              color={one.color}
-              lessIsBetter={one.lessIsBetter ?? false}
-              {...(before!.data === null ? {} : { before: before!.data[one.measure] })}
-              spark={stats?.series.map((point) => point[one.measure]) ?? []}
-              isOpen={range.open}
-              isLoading={now!.loading}
-              isDimmed={now!.stale}
-              isPicked={one === look}
-              onPick={() =>
-                location.change({ measure: one === SESSION_LOOKS[0] ? null : one.measure }, 'replace')
-              }
-            />
-          ))}
-        </fieldset>
+        <Figures now={now!} before={before!} picked={look} />
         <States query={now!} skeleton={<div class="skeleton chart-skeleton" />}>
           <ChartView
-            input={input}
+            input={chartOf(look, page, stats, compare ? before!.data : null)}
             height={CHART_HEIGHT}
             subtitle={page.caption}
             heading={<h2>{look.label}</h2>}
@@ -105,9 +96,46 @@ export function SessionsPage() {
   );
 }
 
+interface FiguresProps {
+  now: Query<SessionStats>;
+  before: Query<SessionStats>;
+  picked: SessionLook;
+}
+
+function Figures({ now, before, picked }: FiguresProps) {
+  const { location } = useContext(ServicesContext);
+  const { range } = usePage();
+  const stats = now.data;
+  return (
+    <fieldset class="figures" aria-label="Figures">
+      {SESSION_LOOKS.map((one) => (
+        <Figure
+          key={one.measure}
+          label={one.label}
+          help={one.help}
+          value={stats?.[one.measure] ?? null}
+          short={one.short}
+          full={one.full}
+          color={one.color}
+          lessIsBetter={one.lessIsBetter ?? false}
+          {...(before.data === null ? {} : { before: before.data[one.measure] })}
+          spark={stats?.series.map((point) => point[one.measure]) ?? []}
+          isOpen={range.open}
+          isLoading={now.loading}
+          isDimmed={now.stale}
+          isPicked={one === picked}
+          onPick={() =>
+            location.change({ measure: one === SESSION_LOOKS[0] ? null : one.measure }, 'replace')
+          }
+        />
+      ))}
+    </fieldset>
+  );
+}
+
 interface SourcesProps {
   fields: readonly string[];
-  query: { data: SessionStats | null } & Parameters<typeof States>[0]['query'];
+  query: Query<SessionStats>;
 }
 
 /** Where sessions come from, or what they are made with; a click filters the page. */

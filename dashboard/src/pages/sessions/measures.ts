@@ -6,7 +6,7 @@ import type { Interval } from '../../state/range.ts';
 
 export type SessionMeasure = keyof SessionCounts;
 
-interface Look {
+export interface SessionLook {
   measure: SessionMeasure;
   label: string;
   help: string;
@@ -19,7 +19,7 @@ interface Look {
 
 const number = { short: shortNumber, full: fullNumber };
 
-export const SESSION_LOOKS: readonly Look[] = [
+export const SESSION_LOOKS: readonly SessionLook[] = [
   {
     measure: 'sessions',
     label: 'Sessions',

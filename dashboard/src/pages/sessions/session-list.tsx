@@ -10,6 +10,7 @@ import { spellRange } from '../../state/range.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Link } from '../../ui/link.tsx';
+import { ListFoot } from '../../ui/list-foot.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../../ui/panel.tsx';
 import { listKey } from './measures.ts';
 
@@ -68,57 +69,48 @@ export function SessionList() {
           </Empty>
         }
       >
-        <div class="table-scroll">
-          <table class="table table-sessions">
-            <thead>
-              <tr>
-                <th scope="col">Began</th>
-                <th scope="col">User</th>
-                <th scope="col" class="column-wide">
-                  Pages from and to
-                </th>
-                <th scope="col" class="num">
-                  Duration
-                </th>
-                <th scope="col" class="num">
-                  Pages
-                </th>
-                <th scope="col" class="num column-events">
-                  Events
-                </th>
-                <th scope="col" class="column-wide">
-                  With
-                </th>
-                <th scope="col">
-                  <span class="sr-only">Events of the session</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.items.map((session) => (
-                <SessionRow key={`${session.app_id} ${session.session_id}`} session={session} />
-              ))}
-            </tbody>
-          </table>
-        </div>
-        <footer class="panel-foot">
-          <span class="muted">
-            {list.items.length} shown{list.hasMore ? '; more follow' : ', that is all of them'}
-          </span>
-          {list.error !== null && <span role="alert">{list.error.message}</span>}
-          {list.hasMore && (
-            <button
-              type="button"
-              class="button"
-              onClick={() => void list.loadMore()}
-              disabled={list.isLoading}
-            >
-              {list.isLoading ? 'Loading' : 'Load more'}
-            </button>
-          )}
-        </footer>
+        <SessionTable sessions={list.items} />
+        <ListFoot list={list} rest="more" />
       </States>
     </Panel>
+  );
+}
+
+function SessionTable({ sessions }: { sessions: readonly Session[] }) {
+  return (
+    <div class="table-scroll">
+      <table class="table table-sessions">
+        <thead>
+          <tr>
+            <th scope="col">Began</th>
+            <th scope="col">User</th>
+            <th scope="col" class="column-wide">
+              Pages from and to
+            </th>
+            <th scope="col" class="num">
+              Duration
+            </th>
+            <th scope="col" class="num">
+              Pages
+            </th>
+            <th scope="col" class="num column-events">
+              Events
+            </th>
+            <th scope="col" class="column-wide">
+              With
+            </th>
+            <th scope="col">
+              <span class="sr-only">Events of the session</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sessions.map((session) => (
+            <SessionRow key={`${session.app_id} ${session.session_id}`} session={session} />
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
