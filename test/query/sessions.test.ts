@@ -158,6 +158,34 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   assert.fail('an answer stayed as it was');
 }
 
+test('whether a session is new does not depend on what is asked for', async (t) => {
+  const service = await startQueryService(t, { now: () => NOW });
+  const of = (anonymous_id: string) => ({ user_id: 'u', anonymous_id, device: anonymous_id });
+  await service.insert([
+    row('first', NOW - 20 * minute, of('phone')),
+    row('second', NOW - 10 * minute, of('laptop')),
+  ]);
+  for (const [filter, id, fresh] of [
+    ['phone', 'first', true],
+    ['laptop', 'second', false],
+  ] as const) {
+    const queries: Record<string, string>[] = [
+      { anonymous_id: filter },
+      { device: filter },
+      { user_id: 'u', device: filter },
+    ];
+    for (const query of queries) {
+      const { data } = await service.get<Page>('/v1/sessions', query);
+      assert.deepEqual(
+        data.map(({ session_id, is_new }) => [session_id, is_new]),
+        [[id, fresh]],
+      );
+      const stats = await service.get<Record<string, number>>('/v1/sessions/stats', query);
+      assert.deepEqual([stats.users, stats.new_users], [1, Number(fresh)], JSON.stringify(query));
+    }
+  }
+});
+
 test('more values than the limit are cut, and that is said', async (t) => {
   const service = await startQueryService(t, { now: () => NOW });
   await service.insert(

@@ -1,7 +1,7 @@
-import { judgedSessionsSql } from '../sql/sessions.ts';
-import { SqlValues } from '../sql/values.ts';
+import { judgedSessionsSql, type SessionScope } from '../sql/sessions.ts';
+import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
-import { type SessionsScope, sessionFiltersSql, sessionScope } from './sessions.ts';
+import { type SessionsScope, sessionFiltersSql } from './sessions.ts';
 
 export const SESSION_DIMENSIONS = [
   'device',
@@ -92,10 +92,20 @@ export async function askSessionStats(
   };
 }
 
+/**
+ * The scope in SQL, narrowed to one actor where the filters leave no other. Never further: which of an actor's sessions is
+ * new is decided among all of them.
+ */
+function actorScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues): SessionScope {
+  const { user_id = '' } = filters.fields;
+  const first = user_id === '' ? '1' : `actor = ${values.text(user_id)}`;
+  return { apps: appsSql(values, apps), bots, range, first };
+}
+
 function statsSql(question: SessionStatsQuestion, values: SqlValues): string {
   const { starts, exact, limit, filters } = question;
   const sessions = judgedSessionsSql(
-    sessionScope(question, values),
+    actorScope(question, values),
     sessionFiltersSql(filters, values),
     values,
   );

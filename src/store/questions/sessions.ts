@@ -4,6 +4,7 @@ import {
   firstSessionsSql,
   namedSessionsSql,
   type SESSION_SOURCES,
+  type SessionScope,
   sessionsSql,
 } from '../sql/sessions.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
@@ -137,11 +138,11 @@ export async function askSessions(store: StoreReader, question: SessionsQuestion
 async function readKeys(store: StoreReader, question: SessionsQuestion): Promise<Key[]> {
   const { range, order, after, now, sort } = question;
   if (range.from >= range.to) return [];
-  // Only a list by time is found near the end where the page begins.
-  const steps: Iterable<Step> =
-    sort === 'started_at'
-      ? growingRanges({ range, order, after: after?.value ?? null, now })
-      : [{ ...range, whole: true }];
+  // A list by time is found near the end where the page begins, unless few sessions are wanted of all there are.
+  const isNear = sort === 'started_at' && !OF_FIRST.some((field) => field in question.filters.fields);
+  const steps: Iterable<Step> = isNear
+    ? growingRanges({ range, order, after: after?.value ?? null, now })
+    : [{ ...range, whole: true }];
   for (const step of steps) {
     if (step.from >= step.to) continue;
     const keys = await readKeysIn(store, question, step);
@@ -155,7 +156,7 @@ async function readKeysIn(store: StoreReader, question: SessionsQuestion, range:
   const { filters, sort, order, after, limit } = question;
   const values = new SqlValues();
   const value = SORT_VALUES[sort];
-  const scope = sessionScope({ ...question, range }, values);
+  const scope = narrowScope({ ...question, range }, values);
   const startsOnly = sort === 'started_at' && !looksBehindFirst(filters);
   const direction = order === 'desc' ? 'DESC' : 'ASC';
   const place =
@@ -183,12 +184,22 @@ async function readNamed(
     since,
     conversion: conversionSql(question.conversionEvents, values),
   };
-  const names = pairsSql(
-    keys.map((key) => [key.app_id, key.session_id]),
-    values,
-  );
+  const [apps, ids] = [
+    listSql(
+      keys.map((key) => key.app_id),
+      values,
+    ),
+    listSql(
+      keys.map((key) => key.session_id),
+      values,
+    ),
+  ];
+  const which = {
+    ids: `SELECT arrayJoin(${ids})`,
+    names: `SELECT name.1, name.2 FROM (SELECT arrayJoin(arrayZip(${apps}, ${ids})) AS name)`,
+  };
   return await store.select<Found>(
-    `SELECT * EXCEPT (start_key) FROM (${namedSessionsSql(names, scope, values)})`,
+    `SELECT * EXCEPT (start_key) FROM (${namedSessionsSql(which, scope, values)})`,
     values.params,
   );
 }
@@ -201,10 +212,7 @@ async function readFirsts(
 ): Promise<Map<string, string>> {
   const values = new SqlValues();
   const before = Math.max(...sessions.map((session) => session.started_ms)) + 1;
-  const actors = pairsSql(
-    sessions.map((session) => [session.app_id, session.actor]),
-    values,
-  );
+  const actors = `SELECT arrayJoin(${listSql([...new Set(sessions.map((session) => session.actor))], values)})`;
   const scope = { apps: appsSql(values, question.apps), bots: question.bots, before };
   const rows = await store.select<{ app_id: string; actor: string; session_id: string }>(
     firstSessionsSql(actors, scope, values),
@@ -216,23 +224,19 @@ async function readFirsts(
 const nameOf = (named: { readonly app_id: string; readonly session_id: string }) =>
   JSON.stringify([named.app_id, named.session_id]);
 
-/** A parameter takes 128 KiB, and an id has up to 256 bytes. */
-const PAIRS_PER_VALUE = 200;
+/** A parameter takes 128 KiB, and an id has up to 256 bytes, of which each may need an escape. */
+const TEXTS_PER_VALUE = 200;
 
-/** Pairs of texts as a SELECT, to stand after IN. */
-function pairsSql(pairs: readonly (readonly [string, string])[], values: SqlValues): string {
+/** The texts as an array. */
+function listSql(texts: readonly string[], values: SqlValues): string {
   const lists: string[] = [];
-  for (let from = 0; from < pairs.length; from += PAIRS_PER_VALUE) {
-    const part = pairs.slice(from, from + PAIRS_PER_VALUE);
-    lists.push(
-      `arrayZip(${values.texts(part.map(([one]) => one))}, ${values.texts(part.map(([, other]) => other))})`,
-    );
-  }
-  return `SELECT pair.1, pair.2 FROM (SELECT arrayJoin(arrayConcat(${lists.join(', ')})) AS pair)`;
+  for (let from = 0; from < texts.length; from += TEXTS_PER_VALUE)
+    lists.push(values.texts(texts.slice(from, from + TEXTS_PER_VALUE)));
+  return `arrayConcat(${lists.join(', ')})`;
 }
 
-/** The scope in SQL. Filters on what the first event decides narrow it; all filters are in `sessionFiltersSql`. */
-export function sessionScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues) {
+/** The scope in SQL, narrowed by the filters on what the first event decides; all filters are in `sessionFiltersSql`. */
+function narrowScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues): SessionScope {
   const of = Object.entries(filters.fields).filter(([field]) => OF_FIRST.includes(field));
   const first = of.map(([field, value]) => `${field} = ${values.text(value)}`);
   return { apps: appsSql(values, apps), bots, range, first: first.length === 0 ? '1' : first.join(' AND ') };

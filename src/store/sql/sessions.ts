@@ -35,7 +35,6 @@ const KEY_BITS = 86;
 const KEY = `bitOr(bitOr(bitShiftLeft(toUInt128(toUnixTimestamp64Milli(timestamp)), ${KEY_BITS}), bitShiftLeft(toUInt128(log_offset), 36)),
   bitOr(bitShiftLeft(toUInt128(log_index), 14), toUInt128(bitAnd(log_partition, 16383))))`;
 
-const SESSION = '(app_id, session_id)';
 const RAW = ['event_name', 'page', 'user_id', 'anonymous_id', 'actor', ...SESSION_SOURCES];
 
 export interface SessionScope {
@@ -44,12 +43,14 @@ export interface SessionScope {
   readonly bots: boolean;
   /** The sessions that begin in it. */
   readonly range: TimeRange;
-  /** Condition on their first event's `user_id` and `anonymous_id`, or '1'. */
+  /** Condition on their first event's `user_id`, `anonymous_id` and `actor`, or '1'. */
   readonly first: string;
 }
 
+type Whose = Pick<SessionScope, 'apps' | 'bots'>;
+
 /** Condition on an event that counts. */
-function counts({ apps, bots }: Pick<SessionScope, 'apps' | 'bots'>): string {
+function counts({ apps, bots }: Whose): string {
   return `session_id != '' AND ${apps} AND ${bots ? '1' : 'NOT is_bot'}`;
 }
 
@@ -61,44 +62,51 @@ function sinceSql(ms: number, values: SqlValues): string {
   return `timestamp >= ${values.instant(ms)} AND ${BUCKET_OF} >= ${values.second(bucketSecond(ms))}`;
 }
 
-/** SELECT of `app_id, session_id`: sessions that begin in the range; where `first` is given, those that may satisfy it. */
-function begunSql(scope: SessionScope, values: SqlValues): string {
-  const inRange = `${counts(scope)} AND ${timestampSql(scope.range, values)} AND ${scope.first}`;
-  return `SELECT app_id, session_id FROM events WHERE ${inRange} AND ${SESSION} NOT IN (
-    SELECT app_id, session_id FROM events
-    WHERE ${counts(scope)} AND ${beforeSql(scope.range.from, values)}
-      AND ${SESSION} IN (SELECT app_id, session_id FROM events WHERE ${inRange}))`;
-}
-
 /**
  * Sessions in scope. Columns: app_id, session_id, start_key, started_ms, ended_ms, duration_ms, events, page_views, errors,
  * bounced, user_id, anonymous_id, actor, entry_page, exit_page, and SESSION_SOURCES. The server computes those that are
  * selected.
+ *
+ * Ids are looked for without their app, as sets of single texts are several times faster than sets of pairs; what is found
+ * too much by that is told apart afterwards, by the session.
  * @param startsOnly nothing is selected but what the first event tells: then events after the range are not read
  */
 export function sessionsSql(scope: SessionScope, values: SqlValues, startsOnly = false): string {
-  const when = startsOnly ? timestampSql(scope.range, values) : sinceSql(scope.range.from, values);
-  const folded = foldSql(
-    `${counts(scope)} AND ${when} AND ${SESSION} IN (${begunSql(scope, values)})`,
-    scope.first,
+  const { range, first } = scope;
+  const inRange = `${counts(scope)} AND ${timestampSql(range, values)}`;
+  const ids = `SELECT session_id FROM events WHERE ${inRange} AND ${first}`;
+  const begunBefore = `SELECT app_id, session_id FROM events
+    PREWHERE ${beforeSql(range.from, values)} AND session_id IN (${ids}) WHERE ${counts(scope)}`;
+  const when = startsOnly ? timestampSql(range, values) : sinceSql(range.from, values);
+  // Where no filter narrows them, all ids of the range are wanted.
+  const which = startsOnly && first === '1' ? when : `${when} AND session_id IN (${ids})`;
+  return foldSql(
+    `PREWHERE ${which} WHERE ${counts(scope)}`,
+    `started_ms < ${values.add('Int64', range.to)} AND ${first} AND (app_id, session_id) NOT IN (${begunBefore})`,
   );
-  return folded;
 }
 
-/** Sessions by their ids, of which no event lies before `since`. Columns as of `sessionsSql`, and `conversions`. */
+/**
+ * Sessions by their names, of which no event lies before `since`. Columns as of `sessionsSql`, and `conversions`.
+ * @param ids SELECT of `session_id`
+ * @param names SELECT of `app_id, session_id`
+ */
 export function namedSessionsSql(
-  names: string,
-  scope: Pick<SessionScope, 'apps' | 'bots'> & { readonly since: number; readonly conversion: string },
+  { ids, names }: { readonly ids: string; readonly names: string },
+  scope: Whose & { readonly since: number; readonly conversion: string },
   values: SqlValues,
 ): string {
   const { since, conversion } = scope;
-  return foldSql(`${counts(scope)} AND ${sinceSql(since, values)} AND ${SESSION} IN (${names})`, '1', [
-    `countIf(${conversion}) AS conversions`,
-  ]);
+  return foldSql(
+    `PREWHERE ${sinceSql(since, values)} AND session_id IN (${ids})
+     WHERE ${counts(scope)} AND (app_id, session_id) IN (${names})`,
+    '1',
+    [`countIf(${conversion}) AS conversions`],
+  );
 }
 
-/** `more`: further aggregates; they may name columns of `events`. */
-function foldSql(where: string, having: string, more: readonly string[] = []): string {
+/** `rows`: PREWHERE and WHERE on `events`; `more`: further aggregates, of own_event_name and properties. */
+function foldSql(rows: string, having: string, more: readonly string[] = []): string {
   const own = (name: string) => `own_${name}`;
   const first = (name: string) => `argMin(${own(name)}, key) AS ${name}`;
   const firstSaid = (name: string) => `argMinIf(${own(name)}, key, ${own(name)} != '') AS ${name}`;
@@ -119,7 +127,7 @@ FROM
     SELECT app_id, session_id, properties, toUnixTimestamp64Milli(timestamp) AS at, ${KEY} AS key,
       ${RAW.map((name) => `toString(${name}) AS ${own(name)}`).join(', ')}
     FROM events
-    WHERE ${where}
+    ${rows}
   )
   GROUP BY app_id, session_id
 )
@@ -132,27 +140,26 @@ export function conversionSql(names: readonly string[], values: SqlValues): stri
 }
 
 /**
- * SELECT of `app_id, actor, session_id`: the first session of each of these actors, of those that begin before a moment.
- * @param actors SELECT of `app_id, actor`
+ * SELECT of `app_id, actor, session_id`: the first session of these actors, of those that begin before a moment; of other
+ * actors too, and theirs may be any.
+ * @param actors SELECT of `actor`
  */
 export function firstSessionsSql(
   actors: string,
-  scope: Pick<SessionScope, 'apps' | 'bots'> & { readonly before: number },
+  scope: Whose & { readonly before: number },
   values: SqlValues,
 ): string {
   return `SELECT app_id, who AS actor, argMin(session_id, start) AS session_id FROM (${startsSql(actors, scope, values)})
-    WHERE (app_id, who) IN (${actors}) GROUP BY app_id, who`;
+    WHERE who IN (${actors}) GROUP BY app_id, who`;
 }
 
-/** SELECT of `app_id, session_id, who, start`: every session in which one of the actors did something before a moment. */
-function startsSql(
-  actors: string,
-  scope: Pick<SessionScope, 'apps' | 'bots'> & { readonly before: number },
-  values: SqlValues,
-): string {
-  const early = `${counts(scope)} AND ${beforeSql(scope.before, values)}`;
+/** SELECT of `app_id, session_id, who, start`: all sessions in which one of the actors did something before a moment. */
+function startsSql(actors: string, scope: Whose & { readonly before: number }, values: SqlValues): string {
+  const early = beforeSql(scope.before, values);
   return `SELECT app_id, session_id, argMin(actor, ${KEY}) AS who, min(${KEY}) AS start FROM events
-    WHERE ${early} AND ${SESSION} IN (SELECT app_id, session_id FROM events WHERE ${early} AND (app_id, actor) IN (${actors}))
+    PREWHERE ${early} AND session_id IN (
+      SELECT session_id FROM events PREWHERE ${early} AND actor IN (${actors}) WHERE ${counts(scope)})
+    WHERE ${counts(scope)}
     GROUP BY app_id, session_id`;
 }
 
@@ -162,7 +169,7 @@ function startsSql(
  */
 export function judgedSessionsSql(scope: SessionScope, where: string, values: SqlValues): string {
   const { range } = scope;
-  const actors = `SELECT app_id, actor FROM events WHERE ${counts(scope)} AND ${timestampSql(range, values)}`;
+  const actors = `SELECT actor FROM events WHERE ${counts(scope)} AND ${timestampSql(range, values)}`;
   const known = `SELECT app_id, who FROM (${startsSql(actors, { ...scope, before: range.from }, values)})`;
   return `
 SELECT * FROM
