@@ -21,10 +21,10 @@ export const kindTexts: Readonly<Record<EventKindName, string>> = {
   session_start: 'Stored and counted. The name of what `/v1/ingest/session` gets without one.',
   session_end: 'Stored and counted.',
   page_view: 'Counts as a page view. The name of what `/v1/ingest/pageview` gets without one.',
-  web_vital: 'Stored and counted.',
-  error: 'Counts as an error.',
+  web_vital: 'A web vital: `properties.name` and `properties.value` (ms; CLS without unit).',
+  error: 'Counts as an error. Grouped by `properties.message`.',
   identify: 'Stored and counted.',
-  search: 'Stored and counted.',
+  search: 'A search: `properties.query`, and how much it found, `properties.results`.',
 };
 
 /** Columns that the server adds to those of src/event/columns.ts. */

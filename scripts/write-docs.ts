@@ -22,6 +22,7 @@ import { queryRoutes } from '../src/query/query.ts';
 import { createReplayRoutes } from '../src/replay-routes.ts';
 import type { Setting } from '../src/settings/setting.ts';
 import { settings } from '../src/settings.ts';
+import { readReportTemplates } from '../src/store/report-templates.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
 import { columnTexts, kindTexts } from './docs-texts.ts';
 
@@ -59,6 +60,7 @@ export async function openSections(): Promise<Sections> {
     settings: settingsMarkdown,
     metrics: metricsMarkdown,
     endpoints: () => endpointsMarkdown(api),
+    reports: reportsMarkdown,
   };
   return (name) => {
     const [, method, path] = /^parameters ([A-Z]+) (\S+)$/.exec(name) ?? [];
@@ -166,6 +168,19 @@ function columnsMarkdown(): string {
   return table(
     ['column', 'type', 'meaning'],
     Object.entries(columnTexts).map(([name, text]) => [`\`${name}\``, `\`${typeOf(name)}\``, text]),
+  );
+}
+
+function reportsMarkdown(): string {
+  const names = (list: readonly string[]) => list.map((name) => `\`${name}\``).join(', ');
+  return table(
+    ['template', 'what', 'parameters', 'columns'],
+    [...readReportTemplates().values()].map(({ name, description, params, columns, previous }) => [
+      `\`${name}\``,
+      description,
+      names(Object.keys(params)),
+      names([...columns.map((column) => column.name), ...(previous ? ['previous'] : [])]),
+    ]),
   );
 }
 

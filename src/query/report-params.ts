@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value';
 import { HttpProblem } from '../http/problem.ts';
-import type { ReportTemplate } from '../store/report-templates.ts';
+import { COMMON_PARAMS, type ReportTemplate } from '../store/report-templates.ts';
 
 /** The parameters of a report: those of every template, and its own. */
 
@@ -63,8 +63,8 @@ export function readParams(template: ReportTemplate, given: unknown): ReadParams
   }
   const entries = Object.entries(given);
   return {
-    common: Object.fromEntries(entries.filter(([name]) => name in COMMON)),
-    own: Object.fromEntries(entries.filter(([name]) => !(name in COMMON))),
+    common: Object.fromEntries(entries.filter(([name]) => COMMON_PARAMS.includes(name))),
+    own: Object.fromEntries(entries.filter(([name]) => !COMMON_PARAMS.includes(name))),
   };
 }
 

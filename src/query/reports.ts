@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { HttpProblem } from '../http/problem.ts';
-import type { ReportTemplate } from '../store/report-templates.ts';
+import { type ReportTemplate, readsRangeOnly } from '../store/report-templates.ts';
 import { dateOf, settledBy, wantsAfresh } from './answer-routes.ts';
 import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
@@ -150,8 +150,8 @@ function describeQuestion(
   scope: ReportScope,
   options: QueryOptions,
 ) {
-  // Views, the period before and sessions that reach out of the range depend on other times as well.
-  const closed = /\{\{\s*events\s+from|\{\{\s*views/.test(template.sql) === false && !template.previous;
+  // Titles may change, whatever the events do.
+  const lasts = readsRangeOnly(template) && !template.titles;
   return {
     name: `report:${template.name}`,
     date: dateOf([common.from, common.to]),
@@ -161,8 +161,7 @@ function describeQuestion(
       request.caller?.apps?.toSorted() ?? null,
     ],
     afresh: wantsAfresh(request as FastifyRequest),
-    // Titles may change, whatever the events do.
-    settled: settledBy(closed && !template.titles ? scope : null, options),
+    settled: settledBy(lasts ? scope : null, options),
   };
 }
 

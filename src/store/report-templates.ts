@@ -70,7 +70,7 @@ const TemplateSchema = Type.Object(
     previous: Type.Optional(Type.Boolean()),
     /** The column `title` is that of the catalogue, by the column `video_id`. */
     titles: Type.Optional(Type.Boolean()),
-    params: Type.Record(Type.String({ pattern: '^[a-z][a-z_]+$' }), ParamSchema),
+    params: Type.Record(Type.String(), ParamSchema),
     columns: Type.Array(ColumnSchema, { minItems: 1 }),
   },
   { additionalProperties: false },
@@ -85,8 +85,16 @@ export interface ReportTemplate extends Static<typeof TemplateSchema> {
 }
 
 const FOLDER = fileURLToPath(new URL('./reports', import.meta.url));
+/** What every template takes; the rest of the service reads them. */
+export const COMMON_PARAMS: readonly string[] = ['app_id', 'from', 'to', 'timezone', 'bots'];
+
 const SOURCES = ['events', 'counts', 'impressions', 'views'];
 const WORDS = [...SOURCES, 'from', 'to', 'is_error', 'share'];
+
+/** Whether the answer depends on nothing but the events of its range. */
+export function readsRangeOnly({ sql, previous }: ReportTemplate): boolean {
+  return !previous && !/\{\{\s*(views|events\s+from)/.test(sql);
+}
 
 /** `{{word}}` or `{{events from a to b}}`: the word and the two numbers, if there are any. */
 export const PLACEHOLDER = /\{\{\s*(\w+)(?:\s+from\s+(-?\d+)\s+to\s+(-?\d+))?\s*\}\}/g;
@@ -141,6 +149,7 @@ function agreementFaults({ sql, params, columns, previous, titles }: ReportTempl
   const names = columns.map(({ name }) => name);
   const faults = [...used].filter((name) => !(name in params)).map((name) => `{${name}} is no parameter`);
   faults.push(...Object.keys(params).flatMap((name) => (used.has(name) ? [] : [`${name} is not used`])));
+  faults.push(...Object.keys(params).flatMap(nameFaults));
   for (const [name, param] of Object.entries(params))
     if (!Value.Check(param as object, param.default)) faults.push(`the default of ${name} is not valid`);
   if (new Set(names).size < names.length) faults.push('two columns have one name');
@@ -148,4 +157,10 @@ function agreementFaults({ sql, params, columns, previous, titles }: ReportTempl
   if (titles && !(names.includes('video_id') && names.includes('title')))
     faults.push('titles need the columns video_id and title');
   return faults;
+}
+
+function nameFaults(name: string): string[] {
+  // SqlValues calls its own v1, v2 and so on.
+  if (!/^[a-z][a-z_]+$/.test(name)) return [`params: ${name} is not made of a to z and _`];
+  return COMMON_PARAMS.includes(name) ? [`params: ${name} is one that every template has`] : [];
 }

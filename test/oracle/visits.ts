@@ -57,7 +57,7 @@ function pageOfEvent(random: Random, event: Json): void {
   if (kind === 0) event.context = { page: { path, url: 'https://tube.example/not-this' } };
   if (kind === 1) event.context = { page: { url } };
   if (kind === 2) properties.page = path;
-  if (kind === 3) properties.path = `${path}?y=2`;
+  if (kind === 3) properties.path = `${encodeURI(path)}?y=2`;
   if (kind === 4) properties.url = url;
 }
 
@@ -106,7 +106,7 @@ function step(random: Random, videos: readonly string[]): Json {
   return event;
 }
 
-function visit(random: Random, options: VisitOptions): { at: number; event: Json; agent: string }[] {
+function visit(random: Random, options: VisitOptions): { at: number; event: Json }[] {
   const who = random.below(8);
   const app = random.pick(options.apps);
   const common: Json = { app_id: app };
@@ -120,12 +120,17 @@ function visit(random: Random, options: VisitOptions): { at: number; event: Json
         utm_campaign: random.pick(['', 'may']),
       }
     : null;
+  const agent = who === 5 ? botAgent : humanAgent;
   let at = options.from + random.below(options.to - options.from);
   return Array.from({ length: 1 + random.below(8) }, () => {
     at += random.pick(gapsMs);
     const event = step(random, options.videos);
-    const context = { ...(event.context as Json), ...(campaign && random.chance(0.7) ? campaign : {}) };
-    return { at, event: { ...event, ...common, context }, agent: who === 5 ? botAgent : humanAgent };
+    const context = {
+      user_agent: agent,
+      ...(event.context as Json),
+      ...(campaign && random.chance(0.7) ? campaign : {}),
+    };
+    return { at, event: { ...event, ...common, context } };
   });
 }
 
@@ -134,7 +139,7 @@ export function generateVisits(seed: number, options: VisitOptions): Delivery[] 
   const random = createRandom(seed ^ 0x5eed);
   const deliveries: Delivery[] = [];
   while (deliveries.length < options.count) {
-    for (const { at, event, agent } of visit(random, options)) {
+    for (const { at, event } of visit(random, options)) {
       const late = random.chance(0.2) ? random.below(6 * 3_600_000) : random.below(2_000);
       const sent = {
         ...event,
@@ -142,9 +147,8 @@ export function generateVisits(seed: number, options: VisitOptions): Delivery[] 
         timestamp: new Date(at).toISOString(),
       };
       const app = options.apps[0]!;
-      deliveries.push({ event: sent, receivedAt: at + late, app, userAgent: agent });
-      if (random.chance(0.1))
-        deliveries.push({ event: { ...sent }, receivedAt: at + late + 5_000, app, userAgent: agent });
+      deliveries.push({ event: sent, receivedAt: at + late, app });
+      if (random.chance(0.1)) deliveries.push({ event: { ...sent }, receivedAt: at + late + 5_000, app });
     }
   }
   return deliveries.sort((a, b) => a.receivedAt - b.receivedAt);

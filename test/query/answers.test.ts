@@ -148,3 +148,36 @@ test('a cache that is away costs no answer', async () => {
   assert.equal(await ask(), 'answer 1');
   assert.equal(await ask(), 'answer 2');
 });
+
+test('an answer that is kept is given whatever was stored, until somebody wants it afresh', async () => {
+  let stored = 0;
+  const { answers, ask, seen } = open({ version: () => stored });
+  const kept = { keptMs: LONG_MS };
+  assert.equal(await ask(kept), 'answer 1');
+  stored = 1;
+  answers.changed();
+  assert.equal(await ask(kept), 'answer 1');
+  assert.equal(await ask({ ...kept, afresh: true }), 'answer 2');
+  assert.equal(await ask(kept), 'answer 2');
+  assert.equal(await ask({ ...kept, parts: ['other'] }), 'answer 3');
+  assert.deepEqual(seen, ['miss', 'hit', 'afresh', 'hit', 'miss']);
+  const never = open({ freshMs: 0 });
+  assert.deepEqual([await never.ask(kept), await never.ask(kept)], ['answer 1', 'answer 2']);
+});
+
+test('a kept answer is made once for all who come together; a failure is not kept', async () => {
+  const { answers, ask } = open();
+  const { promise, reject } = Promise.withResolvers<Uint8Array>();
+  let asked = 0;
+  const question = { ...plain, keptMs: LONG_MS };
+  const give = () =>
+    answers.give(question, () => {
+      asked++;
+      return promise;
+    });
+  const callers = Array.from({ length: 20 }, give);
+  reject(new Error('away'));
+  for (const outcome of await Promise.allSettled(callers)) assert.equal(outcome.status, 'rejected');
+  assert.equal(asked, 1);
+  assert.equal(await ask({ keptMs: LONG_MS }), 'answer 1');
+});

@@ -16,7 +16,7 @@ FROM
       if(JSONType(properties, 'error') = 'String', JSONExtractString(properties, 'error'), ''),
       if(JSONType(properties, 'error', 'message') = 'String', JSONExtractString(properties, 'error', 'message'), ''),
       if(JSONType(properties, 'error_message') = 'String', JSONExtractString(properties, 'error_message'), ''),
-      if(JSONType(properties, 'reason') = 'String', JSONExtractString(properties, 'reason'), '')])) AS said,
+      if(JSONType(properties, 'reason') = 'String', JSONExtractString(properties, 'reason'), '')]), ' \t\r\n') AS said,
     replaceRegexpAll(said, '[A-Za-z][A-Za-z0-9+.-]*://[^\\s"''<>()\\[\\]]+', '<url>') AS p1,
     replaceRegexpAll(p1, '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}', '#') AS p2,
     replaceRegexpAll(p2, '\\b(?:0x[0-9a-fA-F]+|[0-9a-fA-F]{8,})\\b', '#') AS p3,

@@ -16,13 +16,13 @@ FROM
       transform(toString(event_name), ['search', 'search_click', 'video_start'], ['search', 'click', 'start'], '') AS kind,
       if(JSONType(properties, 'query') = 'String', JSONExtractString(properties, 'query'), '') AS said,
       if(JSONType(properties, 'search_query') = 'String', JSONExtractString(properties, 'search_query'), '') AS searched_for,
-      trimBoth(multiIf(kind = 'start' OR (kind = 'click' AND said = ''), searched_for, said)) AS query,
+      trimBoth(multiIf(kind = 'start' OR (kind = 'click' AND said = ''), searched_for, said), ' \t\r\n') AS query,
       JSONType(properties, 'results') IN ('Int64', 'UInt64', 'Double')
         AND JSONExtractFloat(properties, 'results') = 0 AS is_empty
     FROM {{events from -300 to 0}}
     WHERE event_name IN ('search', 'search_click', 'video_start')
   )
-  WHERE query != '' AND ({query:String} = '' OR query = trimBoth({query:String}))
+  WHERE query != '' AND ({query:String} = '' OR query = trimBoth({query:String}, ' \t\r\n'))
   GROUP BY app_id, session_id, query
 )
 GROUP BY query
