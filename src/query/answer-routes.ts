@@ -79,7 +79,7 @@ function describe(
       Object.entries(query).sort(([a], [b]) => (a < b ? -1 : 1)),
       request.caller?.apps?.toSorted() ?? null,
     ],
-    afresh: /\bno-(cache|store)\b/.test(request.headers['cache-control'] ?? ''),
+    afresh: wantsAfresh(request),
     settled: over
       ? {
           range: `${scope.range.from} ${scope.range.to}`,
@@ -87,6 +87,11 @@ function describe(
         }
       : null,
   };
+}
+
+/** Whether the caller wants no answer that was made before. */
+export function wantsAfresh(request: FastifyRequest): boolean {
+  return /\bno-(cache|store)\b/.test(request.headers['cache-control'] ?? '');
 }
 
 function send(request: FastifyRequest, reply: FastifyReply, answer: Uint8Array): FastifyReply {

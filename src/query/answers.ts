@@ -3,7 +3,7 @@
  *
  * In: a question (route, parameters, the apps that its caller may see) and a way to answer it. Out: the bytes of the
  * answer. An answer is given again only if it began to be made less than `freshMs` ago and this process stored nothing
- * since; so it is what a new one would have been at most that long ago. Equal questions that come together are asked
+ * since; so it is what a new one would have been at most that long ago. One that lasts is given again for its own time. Equal questions that come together are asked
  * once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since.
  */
 import { hash } from 'node:crypto';
@@ -37,6 +37,11 @@ export interface Question {
    * The stamp is null while something may.
    */
   readonly settled: { readonly range: string; readonly stamp: () => Promise<string | null> } | null;
+  /**
+   * For a question that is dear, and whose answer may lag: it is given again for so long, whatever is stored meanwhile.
+   * One that is asked afresh takes its place.
+   */
+  readonly lastsMs?: number;
 }
 
 export interface Answers {
@@ -80,7 +85,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     observe(kept === null ? 'miss' : 'settled');
     if (stamp !== null && kept === null) await cache.set(settledKey!, withStamp(stamp, answer), settledMs);
     // A settled one is as of this moment again; its age counts from the look at the store.
-    const left = freshMs - (performance.now() - beganAt);
+    const left = (question.lastsMs ?? freshMs) - (performance.now() - beganAt);
     if (left >= 1) await cache.set(key, answer, left);
     return answer;
   }
@@ -94,13 +99,20 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   return {
     async give(question, make) {
-      if (freshMs === 0 || question.afresh) {
+      const { lastsMs } = question;
+      const keptMs = lastsMs ?? freshMs;
+      const never = freshMs === 0 || keptMs === 0;
+      const key = keyOf(question, lastsMs === undefined ? version() : 'lasts');
+      if (never || question.afresh) {
         observe('afresh');
-        return await make();
+        const beganAt = performance.now();
+        const answer = await make();
+        const left = keptMs - (performance.now() - beganAt);
+        if (lastsMs !== undefined && !never && left >= 1) await cache.set(key, answer, left);
+        return answer;
       }
-      const key = keyOf(question, version());
       const under = flights.get(key);
-      if (under !== undefined && performance.now() - under.beganAt <= freshMs) {
+      if (under !== undefined && performance.now() - under.beganAt <= keptMs) {
         observe('shared');
         return await under.answer;
       }

@@ -15,6 +15,7 @@ import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
 import { addEventsRoute } from './events.ts';
+import { addFunnelRoutes } from './funnels.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
@@ -26,7 +27,7 @@ import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
 
 export interface QueryOptions {
-  readonly store: Pick<StoreClient, 'select'>;
+  readonly store: Pick<StoreClient, 'select' | 'stream'>;
   /** What questions about views share. */
   readonly moments: ViewMoments;
   readonly catalog: Catalog;
@@ -34,6 +35,8 @@ export interface QueryOptions {
   readonly answers: Answers;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
+  /** How long the answer of a funnel may be given again. Default: 15 minutes. */
+  readonly funnelFreshMs?: number;
   /** Events taken and not yet committed. */
   readonly inFlight: () => Promise<number>;
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
@@ -60,6 +63,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addVideoRoute(app, options);
   addMetricsRoute(app, options);
   addEventsRoute(app, options);
+  addFunnelRoutes(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);

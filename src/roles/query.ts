@@ -47,6 +47,7 @@ export async function openQuery(house: House): Promise<void> {
     access,
     answers,
     gapLimitMs: config.gapLimitMs,
+    funnelFreshMs: config.funnelFreshSeconds * 1000,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),
