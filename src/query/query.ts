@@ -20,6 +20,7 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
+import { addRetentionRoute } from './retention.ts';
 import type { SqlDesk } from './sql/desk.ts';
 import { addSqlRoutes } from './sql.ts';
 import { asProblem } from './store-problem.ts';
@@ -64,6 +65,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addMetricsRoute(app, options);
   addEventsRoute(app, options);
   addFunnelRoutes(app, options);
+  addRetentionRoute(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);
