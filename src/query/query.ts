@@ -18,6 +18,7 @@ import { addEventsRoute } from './events.ts';
 import { addFunnelRoutes } from './funnels.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
+import { addPathsRoute } from './paths.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
 import { addRetentionRoute } from './retention.ts';
@@ -66,6 +67,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addEventsRoute(app, options);
   addFunnelRoutes(app, options);
   addRetentionRoute(app, options);
+  addPathsRoute(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { addDays, bucketStart, type Interval, localDate, startOfDate } from '../oracle/calendar.ts';
 import { createRandom, type Random } from '../oracle/random.ts';
 import { openAccess, type QueryService, startQueryApp, startQueryService, type TestRow } from './service.ts';
+import { startShardedQueryService } from './sharded-service.ts';
 
 const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 12);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
@@ -80,7 +81,11 @@ const ZONES = [
 const MIDDLES = [Date.UTC(2026, 2, 29), Date.UTC(2026, 2, 8), Date.UTC(2025, 9, 26), Date.UTC(2026, 3, 4)];
 const NAMES = ['signup', 'visit', 'visit', 'play'];
 
-async function play(service: QueryService, random: Random, prefix: string, clock: { now: number }) {
+interface Clock {
+  now: number;
+}
+
+async function play(service: QueryService, random: Random, prefix: string, clock: Clock) {
   const middle = random.pick(MIDDLES);
   const spread = random.pick([3, 12, 60]) * day;
   const people = 1 + random.below(12);
@@ -129,16 +134,34 @@ async function play(service: QueryService, random: Random, prefix: string, clock
   }
 }
 
-test('cohorts are those of a look at every actor', { timeout: 600_000 }, async (t) => {
-  const clock = { now: 0 };
-  const service = await startQueryService(t, { now: () => clock.now });
-  for (let seed = SEED; seed < SEED + ROUNDS; seed++) {
+const getFrom =
+  (app: QueryService['app']): QueryService['get'] =>
+  async (path, query = {}) => {
+    const response = await app.inject({ url: path, query: query as Record<string, string> });
+    assert.equal(response.statusCode, 200, response.body);
+    return response.json();
+  };
+
+async function playAll(service: QueryService, clock: Clock, rounds: number): Promise<void> {
+  for (let seed = SEED; seed < SEED + rounds; seed++) {
     try {
       await play(service, createRandom(seed), `r${seed}-`, clock);
     } catch (error) {
       throw new Error(`ORACLE_SEED=${seed} ORACLE_ROUNDS=1: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+test('cohorts are those of a look at every actor', { timeout: 600_000 }, async (t) => {
+  const clock = { now: 0 };
+  await playAll(await startQueryService(t, { now: () => clock.now }), clock, ROUNDS);
+});
+
+test('so they are where the rows of an actor lie on several shards', { timeout: 600_000 }, async (t) => {
+  const clock = { now: 0 };
+  const service = await startShardedQueryService(t, 2);
+  const app = await startQueryApp(t, { ...service.options, now: () => clock.now });
+  await playAll({ ...service, get: getFrom(app) }, clock, Math.ceil(ROUNDS / 6));
 });
 
 test('a small one, in numbers', async (t) => {
