@@ -79,7 +79,7 @@ export async function describeApi(): Promise<OpenApiDocument> {
   book.collect(app);
   const access = { authorize: () => ({ granted: false, code: 'wrong_scope', detail: '' }) as const };
   await app.register(queryRoutes, {
-    store: { select: async () => [] },
+    store: { select: async () => [], async *stream() {} },
     moments: {} as never,
     catalog: {} as never,
     access,

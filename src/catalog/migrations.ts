@@ -35,6 +35,17 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0003_funnels': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('funnels')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('definition', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('updated_at', 'text', (column) => column.notNull())
+        .execute();
+    },
+  },
 };
 
 /**

@@ -26,7 +26,16 @@ export interface AppsTable {
   created_at: string;
 }
 
+export interface FunnelsTable {
+  name: string;
+  /** JSON. */
+  definition: string;
+  created_at: string;
+  updated_at: string;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
+  funnels: FunnelsTable;
 }

@@ -94,6 +94,7 @@ export function dateOf(days: readonly unknown[]): string {
   return days.map((day) => String(day ?? '')).join('..');
 }
 
+/** Whether the caller wants no answer that was made before. */
 export function wantsAfresh(request: FastifyRequest): boolean {
   return /\bno-(cache|store)\b/.test(request.headers['cache-control'] ?? '');
 }

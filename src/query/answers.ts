@@ -38,7 +38,10 @@ export interface Question {
    * The stamp is null while something may.
    */
   readonly settled: { readonly range: string; readonly stamp: () => Promise<string | null> } | null;
-  /** The answer is given for so long, though it be out of date; asked afresh, it is the next one's too. Default: not. */
+  /**
+   * For a question that is dear, and whose answer may lag: it is given for so long, whatever is stored meanwhile; asked
+   * afresh, it is the next one's too. Default: not.
+   */
   readonly keptMs?: number;
 }
 
@@ -101,7 +104,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     make: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     const key = keyOf(question, 'kept');
-    const afresh = question.afresh || freshMs === 0;
+    const afresh = question.afresh || freshMs === 0 || keptMs === 0;
     const under = flights.get(key);
     if (under !== undefined && !afresh) {
       observe('shared');
@@ -112,7 +115,7 @@ export function createAnswers(options: AnswersOptions): Answers {
       observe(found !== null ? 'hit' : afresh ? 'afresh' : 'miss');
       if (found !== null) return found;
       const made = await make();
-      await cache.set(key, made, keptMs);
+      if (freshMs > 0 && keptMs > 0) await cache.set(key, made, keptMs);
       return made;
     })();
     return await follow(key, { beganAt: performance.now(), answer });

@@ -1,7 +1,8 @@
 import { HttpProblem } from '../http/problem.ts';
 import type { StoreReader } from '../store/questions/buckets.ts';
+import type { HistoriesReader } from '../store/questions/histories.ts';
 
-export interface BoundedStore extends StoreReader {
+export interface BoundedStore extends StoreReader, HistoriesReader {
   /** Statements that wait for their turn, and those that come, are refused as `closing`. */
   close(): void;
 }
@@ -12,24 +13,39 @@ const RETRY_AFTER_MS = 1_000;
  * Sends at most so many statements at once, first come, first served: more of them would be no sooner done, and would
  * take the machine from ingest.
  */
-export function boundStore(store: StoreReader, atOnceMax: number): BoundedStore {
+export function boundStore(store: StoreReader & HistoriesReader, atOnceMax: number): BoundedStore {
   let running = 0;
   let closed = false;
   const waiting: (() => void)[] = [];
+  async function begin(): Promise<void> {
+    if (running < atOnceMax) running++;
+    // Whoever ends hands on its place.
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    if (!closed) return;
+    end();
+    throw new HttpProblem('closing', 'The service is stopping.', { retryAfterMs: RETRY_AFTER_MS });
+  }
+  function end(): void {
+    const next = waiting.shift();
+    if (next === undefined) running--;
+    else next();
+  }
   return {
     ...(store.sharded === undefined ? {} : { sharded: store.sharded }),
     async select(...question) {
-      if (running < atOnceMax) running++;
-      // Whoever ends hands on its place.
-      else await new Promise<void>((resolve) => waiting.push(resolve));
+      await begin();
       try {
-        if (closed)
-          throw new HttpProblem('closing', 'The service is stopping.', { retryAfterMs: RETRY_AFTER_MS });
         return await store.select(...question);
       } finally {
-        const next = waiting.shift();
-        if (next === undefined) running--;
-        else next();
+        end();
+      }
+    },
+    async *stream<Row>(...question: Parameters<HistoriesReader['stream']>) {
+      await begin();
+      try {
+        yield* store.stream<Row>(...question);
+      } finally {
+        end();
       }
     },
     close() {

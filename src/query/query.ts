@@ -16,12 +16,15 @@ import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
 import { addEventsRoute } from './events.ts';
+import { addFunnelRoutes } from './funnels.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
+import { addPathsRoute } from './paths.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
 import type { LetterDesk } from './replay.ts';
 import { ReportDesk } from './report-desk.ts';
 import { addReportRoutes } from './reports.ts';
+import { addRetentionRoute } from './retention.ts';
 import { addSessionStatsRoute } from './session-stats.ts';
 import { addSessionsRoute } from './sessions.ts';
 import type { SqlDesk } from './sql/desk.ts';
@@ -31,7 +34,7 @@ import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
 
 export interface QueryOptions {
-  readonly store: Pick<StoreClient, 'select'>;
+  readonly store: Pick<StoreClient, 'select' | 'stream'>;
   /** What questions about views share. */
   readonly moments: ViewMoments;
   readonly catalog: Catalog;
@@ -41,6 +44,8 @@ export interface QueryOptions {
   readonly gapLimitMs: number;
   /** Names of events that are conversions. */
   readonly conversionEvents: readonly string[];
+  /** How long the answer of a funnel may be given again. Default: 15 minutes. */
+  readonly funnelFreshMs?: number;
   /** Events taken and not yet committed. */
   readonly inFlight: () => Promise<number>;
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
@@ -69,6 +74,9 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addEventsRoute(app, options);
   addSessionsRoute(app, options);
   addSessionStatsRoute(app, options);
+  addFunnelRoutes(app, options);
+  addRetentionRoute(app, options);
+  addPathsRoute(app, options);
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);

@@ -48,6 +48,7 @@ export async function openQuery(house: House): Promise<void> {
     answers,
     gapLimitMs: config.gapLimitMs,
     conversionEvents: config.conversionEvents,
+    funnelFreshMs: config.funnelFreshSeconds * 1000,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),

@@ -49,6 +49,14 @@ export const cacheSettings = {
     86_400,
     'How long an answer about a time that is over is kept; it is given as long as nothing landed there since.',
   ),
+  funnelFreshSeconds: number(
+    'ANALYTICS_FUNNEL_FRESH_SECONDS',
+    's',
+    900,
+    0,
+    86_400,
+    'How long the answer of a funnel is given again, whatever is stored meanwhile. 0: never.',
+  ),
   questionsAtOnceMax: number(
     'ANALYTICS_QUESTIONS_AT_ONCE_MAX',
     'statements',

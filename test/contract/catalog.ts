@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import type { Catalog } from '../../src/catalog/catalog.ts';
+import type { FunnelDefinition } from '../../src/catalog/funnels.ts';
 import type { Video } from '../../src/catalog/videos.ts';
 
 /** An empty catalogue, as the contract suite needs it. */
@@ -150,6 +151,41 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
         { app_id: 'kids', name: null },
         { app_id: 'tube', name: 'The Tube' },
       ]);
+    });
+
+    it('knows funnels by name, each as it was put last', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog } = await open(t, () => now);
+      const definition: FunnelDefinition = {
+        title: "o'brien \\ \u{1F3AC}",
+        app_id: null,
+        steps: [
+          { name: 'Begin', event_name: 'visit', filters: [{ field: 'country', op: 'in', value: ['DE', 1] }] },
+          { name: null, event_name: 'buy', filters: [] },
+        ],
+        window_seconds: 60,
+        step_window_seconds: null,
+        order: 'strict',
+        count_by: 'session',
+        exclusions: [{ event_name: 'leave', filters: [], after_step: 1, before_step: 2 }],
+      };
+      const first = await catalog.funnels.put('b ü', definition);
+      const at = '2026-01-01T00:00:00.000Z';
+      assert.deepEqual(first, { name: 'b ü', ...definition, created_at: at, updated_at: at });
+      now += 1000;
+      const changed = { ...definition, app_id: 'tube', exclusions: [] };
+      const second = await catalog.funnels.put('b ü', changed);
+      const later = '2026-01-01T00:00:01.000Z';
+      assert.deepEqual(second, { name: 'b ü', ...changed, created_at: at, updated_at: later });
+      assert.deepEqual(await catalog.funnels.get('b ü'), second);
+      const other = await catalog.funnels.put('B', definition);
+      assert.deepEqual(await catalog.funnels.list(), [other, second]);
+      assert.equal(await catalog.funnels.get('b'), null);
+      assert.equal(await catalog.funnels.get('b\0'), null);
+      await assert.rejects(catalog.funnels.put('b\0', definition), RangeError);
+      assert.equal(await catalog.funnels.delete('b'), false);
+      assert.equal(await catalog.funnels.delete('B'), true);
+      assert.deepEqual(await catalog.funnels.list(), [second]);
     });
 
     it('keeps everything over a restart', async (t) => {

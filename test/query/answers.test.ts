@@ -134,6 +134,23 @@ test('what lands while a settled answer is made makes it one that does not last'
   assert.equal(await ask({ settled }), 'answer 1');
 });
 
+test('an answer that lasts is given again whatever is stored, until its time is over', async () => {
+  let stored = 0;
+  const { answers, ask, seen } = open({ version: () => stored, freshMs: 1 });
+  const keptMs = LONG_MS;
+  assert.equal(await ask({ keptMs }), 'answer 1');
+  stored++;
+  answers.changed();
+  assert.equal(await ask({ keptMs }), 'answer 1');
+  assert.equal(await ask({ keptMs, afresh: true }), 'answer 2');
+  assert.equal(await ask({ keptMs }), 'answer 2');
+  assert.equal(await ask({ keptMs: 0 }), 'answer 3');
+  assert.deepEqual(seen, ['miss', 'hit', 'afresh', 'hit', 'afresh']);
+  const never = open({ freshMs: 0 });
+  assert.equal(await never.ask({ keptMs }), 'answer 1');
+  assert.equal(await never.ask({ keptMs }), 'answer 2');
+});
+
 test('a cache that is away costs no answer', async () => {
   const { ask } = open({
     cache: {

@@ -16,7 +16,7 @@ test('the API describes itself', async (t) => {
   const book = createRouteBook();
   book.collect(app);
   await app.register(queryRoutes, {
-    store: { select: async () => [] },
+    store: { select: async () => [], async *stream() {} },
     catalog: {} as Catalog,
     access: openAccess({ scopes: [] }),
     answers: freshAnswers(),

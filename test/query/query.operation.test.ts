@@ -119,7 +119,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
     const gone = async () => {
       throw new StoreError('unavailable', null, 'gone');
     };
-    const store = { select: gone, command: gone };
+    const store = { select: gone, command: gone, stream: gone as never };
     const { catalog } = service;
     const base = {
       access: openAccess(),

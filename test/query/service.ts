@@ -2,6 +2,7 @@
 import type { TestContext } from 'node:test';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Access, Principal, Scope } from '../../src/access/access.ts';
+import type { Cache } from '../../src/cache/cache.ts';
 import { createMemoryCache } from '../../src/cache/memory.ts';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
 import type { eventColumns } from '../../src/event/columns.ts';
@@ -69,8 +70,15 @@ export function openAccess(principal?: Partial<Principal>): Pick<Access, 'author
 }
 
 /** Every question is asked afresh: rows come from the tests themselves, so nobody knows when something was stored. */
-export function freshAnswers(freshMs = 0): Answers {
-  const cache = createMemoryCache({ bytesMax: 1_000_000, observe() {} });
+export function freshAnswers(freshMs = 0, onKept: (key: string) => void = () => {}): Answers {
+  const memory = createMemoryCache({ bytesMax: 1_000_000, observe() {} });
+  const cache: Cache = {
+    ...memory,
+    async set(key, ...more) {
+      onKept(key);
+      await memory.set(key, ...more);
+    },
+  };
   return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, observe() {} });
 }
 
@@ -126,7 +134,7 @@ export async function startQueryService(
 }
 
 export async function startQueryApp(t: TestContext, options: QueryOptions): Promise<FastifyInstance> {
-  const app = Fastify({ routerOptions: { ignoreTrailingSlash: true } });
+  const app = Fastify({ routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 } });
   const cors = createCors({ origins: null, maxAgeSeconds: 60 });
   decorateFastify(app, { cors, closing: () => false, servedElsewhere: () => false, onAnswered() {} });
   await app.register(queryRoutes, options);
