@@ -83,7 +83,7 @@ export function createReplayRoutes({ access, deps, logger, now }: ReplayRoutesOp
   return {
     async plugin(app) {
       guardRoutes(app, access);
-      const config = { scopes: ['admin'] as const };
+      const config = { scopes: ['admin'] as const, everyApp: true };
       app.post<{ Body: Static<typeof Body> }>(
         '/v1/replay',
         { config, schema: { summary: 'Begin a replay', tags: ['Operation'], body: Body } },

@@ -1,5 +1,5 @@
 /**
- * The catalogue: what people tell the service about apps and videos. In: upserts. Out: look-ups. What was answered is on
+ * The catalogue: what people tell the service about apps and videos, and the keys they call it with. In: upserts. Out: look-ups. What was answered is on
  * disk. SQLite in the process, or PostgreSQL by URL: two dialects of the same Kysely, the same migrations.
  */
 import { mkdirSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
 import { CatalogUnavailable } from './catalog-unavailable.ts';
+import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
 import { createSqliteDialect } from './sqlite.ts';
@@ -16,6 +17,7 @@ import { createVideoCatalog, type VideoCatalog } from './videos.ts';
 export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
+  readonly keys: KeyCatalog;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -68,6 +70,7 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
   return {
     videos: createVideoCatalog(db, now),
     apps: createAppCatalog(db, now),
+    keys: createKeyCatalog(db, now),
     close: () => db.destroy(),
   };
 }

@@ -35,6 +35,22 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0002_keys': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('keys')
+        .addColumn('key_id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('prefix', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull().unique())
+        .addColumn('scopes', 'text', (column) => column.notNull())
+        .addColumn('apps', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('rotated_at', 'text')
+        .addColumn('revoked_at', 'text')
+        .execute();
+    },
+  },
 };
 
 /**

@@ -26,7 +26,24 @@ export interface AppsTable {
   created_at: string;
 }
 
+export interface KeysTable {
+  key_id: string;
+  name: string | null;
+  /** The first characters of the secret, to tell keys apart by. */
+  prefix: string;
+  /** SHA-256 of the secret, in hex. */
+  digest: string;
+  /** Separated by spaces. */
+  scopes: string;
+  /** JSON array of texts; null: every app. */
+  apps: string | null;
+  created_at: string;
+  rotated_at: string | null;
+  revoked_at: string | null;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
+  keys: KeysTable;
 }

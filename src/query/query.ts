@@ -10,11 +10,12 @@ import type { StoreClient } from '../store/client.ts';
 import type { ViewMoments } from '../store/view-moments.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
-import { addAppsRoute } from './apps.ts';
+import { addAppsRoutes } from './apps.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
 import { addEventsRoute } from './events.ts';
+import { addKeysRoutes } from './keys.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
@@ -31,6 +32,8 @@ export interface QueryOptions {
   readonly moments: ViewMoments;
   readonly catalog: Catalog;
   readonly access: Pick<Access, 'authorize'>;
+  /** Called after a key of the catalogue was changed here. Default: nobody is told. */
+  readonly keysChanged?: () => void;
   readonly answers: Answers;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
@@ -63,7 +66,8 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);
-  addAppsRoute(app, options);
+  addAppsRoutes(app, options);
+  addKeysRoutes(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);
