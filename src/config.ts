@@ -220,7 +220,7 @@ function checkTokens(config: Config, faults: string[]): void {
   if (jwtSecret !== '' && Buffer.byteLength(jwtSecret) < SECRET_BYTES_MIN)
     faults.push(`ANALYTICS_JWT_SECRET is too short to be safe; it takes at least ${SECRET_BYTES_MIN} bytes.`);
   if (jwtJwksUrl !== '' && !isUrlOf(jwtJwksUrl, ['https:', 'http:']))
-    faults.push(`ANALYTICS_JWT_JWKS_URL is '${jwtJwksUrl}'; it takes an http or https URL.`);
+    faults.push('ANALYTICS_JWT_JWKS_URL is no URL; it takes http or https.');
   if ((jwtAudience !== '' || jwtIssuer !== '') && !takesTokens(config))
     faults.push(
       'ANALYTICS_JWT_AUDIENCE or _ISSUER is set, and nothing that tokens are checked with: ANALYTICS_JWT_SECRET, _PUBLIC_KEY_FILE or _JWKS_URL.',
