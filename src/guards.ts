@@ -90,6 +90,9 @@ export function isOpen(config: Config): boolean {
 export async function createFirstKey(config: Config, catalog: CatalogDoor): Promise<string | null> {
   if (isLoopback(config.host) || isGuarded(config) || !config.roleSet.has('query')) return null;
   const { secret, prefix, digest } = makeSecret();
-  const { keys } = await catalog.open();
-  return (await keys.createFirst({ prefix, digest })) === null ? null : secret;
+  const { keys, audit } = await catalog.open();
+  const key = await keys.createFirst({ prefix, digest });
+  if (key === null) return null;
+  await audit.add({ by: 'start', apps: null, action: 'first key', target: key.key_id });
+  return secret;
 }

@@ -6,6 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
+import { type AuditTrail, createAuditTrail } from './audit.ts';
 import { CatalogUnavailable } from './catalog-unavailable.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
@@ -18,6 +19,7 @@ export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
   readonly keys: KeyCatalog;
+  readonly audit: AuditTrail;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -71,6 +73,7 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     videos: createVideoCatalog(db, now),
     apps: createAppCatalog(db, now),
     keys: createKeyCatalog(db, now),
+    audit: createAuditTrail(db, now),
     close: () => db.destroy(),
   };
 }

@@ -51,6 +51,20 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0003_audit': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('audit')
+        .addColumn('audit_id', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('caller', 'text', (column) => column.notNull())
+        .addColumn('apps', 'text')
+        .addColumn('action', 'text', (column) => column.notNull())
+        .addColumn('target', 'text')
+        .execute();
+      await db.schema.createIndex('audit_by_time').on('audit').columns(['at', 'audit_id']).execute();
+    },
+  },
 };
 
 /**

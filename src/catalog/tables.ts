@@ -42,8 +42,19 @@ export interface KeysTable {
   revoked_at: string | null;
 }
 
+export interface AuditTable {
+  audit_id: string;
+  at: string;
+  caller: string;
+  /** As in the table of keys, of who did it. */
+  apps: string | null;
+  action: string;
+  target: string | null;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
   keys: KeysTable;
+  audit: AuditTable;
 }

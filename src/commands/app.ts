@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Io } from '../cli.ts';
-import { WordsError, withCatalog } from './catalogue.ts';
+import { noteCommand, WordsError, withCatalog } from './catalogue.ts';
 
 const HELP = `Usage: sluice app <create|list> [options]
 
@@ -29,11 +29,12 @@ export async function runApp(argv: string[], io: Io): Promise<number> {
   if (what === 'create') {
     if (appId === undefined || !isAppId(appId))
       throw new WordsError("'app create' takes the id of an app, without commas.");
-    return await withCatalog(async ({ apps }) => {
-      if (!(await apps.create({ app_id: appId, name }))) {
+    return await withCatalog(async (catalog) => {
+      if (!(await catalog.apps.create({ app_id: appId, name }))) {
         io.stderr.write(`sluice: the app '${appId}' is there already.\n`);
         return 1;
       }
+      await noteCommand(catalog, 'app create', appId);
       io.stdout.write(values.json ? `${JSON.stringify({ app_id: appId, name })}\n` : `${appId}: made.\n`);
       return 0;
     });

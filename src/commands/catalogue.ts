@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { Catalog } from '../catalog/catalog.ts';
 import { readConfig } from '../config.ts';
@@ -18,5 +19,19 @@ export async function withCatalog<T>(work: (catalog: Catalog) => Promise<T>): Pr
     return await work(catalog);
   } finally {
     await catalog.close();
+  }
+}
+
+/** Writes down what the command did, as the API does. */
+export async function noteCommand({ audit }: Catalog, action: string, target: string): Promise<void> {
+  await audit.add({ by: `cli:${userName()}`, apps: null, action: `sluice ${action}`, target });
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // In a container the user may have no name.
+    return String(process.getuid?.() ?? '');
   }
 }

@@ -3,7 +3,7 @@ import { makeSecret } from '../access/keys.ts';
 import type { CatalogKey, KeyPlace } from '../catalog/keys.ts';
 import type { Io } from '../cli.ts';
 import { isAppId } from './app.ts';
-import { WordsError, withCatalog } from './catalogue.ts';
+import { noteCommand, WordsError, withCatalog } from './catalogue.ts';
 
 const HELP = `Usage: sluice key <create|list|rotate|revoke> [options]
 
@@ -72,7 +72,11 @@ async function create(values: Values, io: Io): Promise<number> {
     throw new WordsError('--apps takes ids of apps, with commas; leave it out for every app.');
   const { secret, ...mark } = makeSecret();
   const name = values.name ?? null;
-  const key = await withCatalog(({ keys }) => keys.create({ name, scopes, apps }, mark));
+  const key = await withCatalog(async (catalog) => {
+    const made = await catalog.keys.create({ name, scopes, apps }, mark);
+    await noteCommand(catalog, 'key create', made.key_id);
+    return made;
+  });
   show(key, secret, values, io);
   return 0;
 }
@@ -95,14 +99,23 @@ async function list(values: Values, io: Io): Promise<number> {
 
 async function rotate(id: string, values: Values, io: Io): Promise<number> {
   const { secret, ...mark } = makeSecret();
-  const key = await withCatalog(({ keys }) => keys.rotate(id, mark));
+  const key = await withCatalog(async (catalog) => {
+    const rotated = await catalog.keys.rotate(id, mark);
+    if (rotated !== null) await noteCommand(catalog, 'key rotate', id);
+    return rotated;
+  });
   if (key === null) return noKey(id, io);
   show(key, secret, values, io);
   return 0;
 }
 
 async function revoke(id: string, io: Io): Promise<number> {
-  if (!(await withCatalog(({ keys }) => keys.revoke(id)))) return noKey(id, io);
+  const revoked = await withCatalog(async (catalog) => {
+    const done = await catalog.keys.revoke(id);
+    if (done) await noteCommand(catalog, 'key revoke', id);
+    return done;
+  });
+  if (!revoked) return noKey(id, io);
   io.stdout.write(`${id}: revoked.\n`);
   return 0;
 }

@@ -55,6 +55,7 @@ function addCreateRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
           'conflict',
           `The app ${JSON.stringify(app_id)} is there already; PUT names it anew.`,
         );
+      request.auditTarget = app_id;
       return await reply.code(201).send({ app_id, name } satisfies Static<typeof Item>);
     },
   );

@@ -55,3 +55,9 @@ export function readApps(
 ): readonly string[] | null {
   return chooseApps(named ?? [], request.caller?.apps ?? null);
 }
+
+/** Whether the caller may see what belongs to someone of these apps; null: of every app. */
+export function coversApps({ caller }: FastifyRequest, apps: readonly string[] | null): boolean {
+  const own = caller?.apps ?? null;
+  return own === null || apps?.every((app) => own.includes(app)) === true;
+}

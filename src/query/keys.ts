@@ -5,6 +5,7 @@ import { makeSecret } from '../access/keys.ts';
 import type { CatalogKey, KeyCatalog, KeyPlace } from '../catalog/keys.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { AppId, Name } from './apps.ts';
+import { coversApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import type { QueryOptions } from './query.ts';
 import { cursorParam, isoTime, LIMIT_DEFAULT, limitParam, nullable, pageOf } from './schemas.ts';
@@ -110,7 +111,7 @@ async function listOwn(keys: KeyCatalog, request: FastifyRequest, page: Page): P
   let { after } = page;
   for (;;) {
     const rows = await keys.list({ ...page, after });
-    own.push(...rows.filter(({ apps }) => covers(request, apps)));
+    own.push(...rows.filter(({ apps }) => coversApps(request, apps)));
     if (rows.length < page.limit || own.length >= page.limit) return own.slice(0, page.limit);
     after = rows.at(-1)!;
   }
@@ -130,10 +131,11 @@ function addCreateRoute(app: FastifyInstance, options: QueryOptions): void {
     },
     async (request, reply) => {
       const { name = null, scopes, apps = request.caller?.apps ?? null } = readGiven(request.body);
-      if (!covers(request as FastifyRequest, apps)) throw foreignApps(apps);
+      if (!coversApps(request as FastifyRequest, apps)) throw foreignApps(apps);
       const { secret, ...mark } = makeSecret();
       const key = await options.catalog.keys.create({ name, scopes, apps }, mark);
       options.keysChanged?.();
+      request.auditTarget = key.key_id;
       return await reply.code(201).send({ ...shapeKey(key), key: secret } satisfies Static<typeof Shown>);
     },
   );
@@ -197,14 +199,8 @@ function addRevokeRoute(app: FastifyInstance, options: QueryOptions): void {
 async function findOwn(keys: KeyCatalog, request: FastifyRequest, id: string): Promise<CatalogKey> {
   const key = await keys.get(id);
   // Of keys of other apps one does not even learn that they are there.
-  if (key === null || key.revoked_at !== null || !covers(request, key.apps)) throw noKey(id);
+  if (key === null || key.revoked_at !== null || !coversApps(request, key.apps)) throw noKey(id);
   return key;
-}
-
-/** Whether the caller may do what the key may, as far as apps go. */
-function covers({ caller }: FastifyRequest, apps: readonly string[] | null): boolean {
-  const own = caller?.apps ?? null;
-  return own === null || apps?.every((app) => own.includes(app)) === true;
 }
 
 const noKey = (id: string) => new HttpProblem('not_found', `There is no key ${JSON.stringify(id)}.`);

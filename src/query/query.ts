@@ -11,6 +11,7 @@ import type { ViewMoments } from '../store/view-moments.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
 import { addAppsRoutes } from './apps.ts';
+import { addAuditRoute, auditRoutes } from './audit.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
@@ -50,6 +51,7 @@ export interface QueryOptions {
 /** `app.register(queryRoutes, options)`. */
 export async function queryRoutes(app: FastifyInstance, options: QueryOptions): Promise<void> {
   guardRoutes(app, options.access);
+  auditRoutes(app, (entry) => options.catalog.audit.add(entry));
   // The shapes of answers are tested, so they are written as they are.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.addHook('onRequest', async (_request, reply) => {
@@ -68,6 +70,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addLetterActions(app, options);
   addAppsRoutes(app, options);
   addKeysRoutes(app, options);
+  addAuditRoute(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);

@@ -74,5 +74,14 @@ test('sluice key and sluice app work on the catalogue', async () => {
   const found = await catalog.keys.find(digestOf(made.stdout.trim()));
   assert.deepEqual([found!.scopes, found!.apps, found!.name], [['read', 'admin'], null, 'ops']);
   assert.equal(await catalog.keys.find(digestOf(next.key)), null);
+  const trail = await catalog.audit.list({ limit: 20 });
+  assert.deepEqual(trail.map(({ action }) => action).sort(), [
+    'sluice app create',
+    'sluice key create',
+    'sluice key create',
+    'sluice key revoke',
+    'sluice key rotate',
+  ]);
+  assert.ok(trail.every(({ by, target }) => by.startsWith('cli:') && !target!.startsWith('slk_')));
   await catalog.close();
 });

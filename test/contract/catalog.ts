@@ -253,6 +253,46 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       assert.equal(await catalog.keys.find(`first${made.indexOf(one!)}`), null);
     });
 
+    it('keeps what was administered for 400 days, and gives it page by page', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog, openAgain } = await open(t, () => now);
+      const { audit } = catalog;
+      for (let i = 0; i < 7; i++) {
+        if (i % 3 === 0) now += 1000;
+        await audit.add({
+          by: `b${i}`,
+          apps: i === 0 ? null : ['a'],
+          action: 'POST /x',
+          target: i === 1 ? null : 't\0t',
+        });
+      }
+      const seen: { at: string; audit_id: string; by: string }[] = [];
+      for (;;) {
+        const page = await audit.list({ limit: 2, after: seen.at(-1) ?? null });
+        seen.push(...page);
+        if (page.length < 2) break;
+      }
+      assert.deepEqual(seen.map(({ by }) => by).sort(), ['b0', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6']);
+      const times = seen.map(({ at }) => at);
+      assert.deepEqual(times, times.toSorted().reverse());
+      const all = await audit.list({ limit: 10 });
+      const { audit_id: _, ...first } = all.find(({ by }) => by === 'b0')!;
+      assert.deepEqual(first, {
+        at: '2026-01-01T00:00:01.000Z',
+        by: 'b0',
+        apps: null,
+        action: 'POST /x',
+        target: 'tt',
+      });
+      now += 401 * 86_400_000;
+      const { audit: later } = await openAgain();
+      await later.add({ by: 'late', apps: null, action: 'POST /x', target: null });
+      assert.deepEqual(
+        (await audit.list({ limit: 10 })).map(({ by }) => by),
+        ['late'],
+      );
+    });
+
     it('keeps everything over a restart', async (t) => {
       const { catalog, reopen } = await open(t, () => 0);
       await catalog.videos.upsert([{ ...plainVideo, title: 'Stays' }]);

@@ -168,6 +168,57 @@ test('keys and apps by API', async (t) => {
     ]);
   });
 
+  await t.test('what was administered is written down, without secrets, for those who may know', async () => {
+    interface Audit {
+      data: { at: string; by: string; action: string; target: string | null }[];
+      next_cursor: string | null;
+    }
+    const before = (await call<Audit>(admin, 'GET', '/v1/audit?limit=1000')).body.data.length;
+    const made = (await call(admin, 'POST', '/v1/keys', { name: 'hush', scopes: ['read'], apps: ['a'] }))
+      .body;
+    await call(limited, 'POST', `/v1/keys/${made.key_id}/rotate`);
+    await call(admin, 'POST', '/v1/keys', { scopes: ['root'] });
+    await call(admin, 'DELETE', '/v1/keys/key_none');
+    await call(limited, 'PUT', '/v1/apps/c', { name: 'C' });
+    await call(admin, 'GET', '/v1/keys');
+    await admin.inject({ method: 'PUT', url: '/v1/videos', payload: '{"video_id":"v"}' });
+    await call(limited, 'POST', '/v1/keys', { scopes: ['read'] });
+    const answer = await call<Audit>(admin, 'GET', '/v1/audit?limit=1000');
+    const entries = answer.body.data.slice(0, answer.body.data.length - before);
+    assert.deepEqual(entries.map(({ action }) => action).sort(), [
+      'POST /v1/keys',
+      'POST /v1/keys',
+      'POST /v1/keys/:id/rotate',
+      'PUT /v1/videos',
+    ]);
+    assert.ok(entries.every(({ by, at }) => by === 'test' && Math.abs(Date.parse(at) - Date.now()) < 60_000));
+    const targets = entries.filter(({ target }) => target === made.key_id);
+    assert.equal(targets.length, 2, 'made and rotated');
+    const text = JSON.stringify(answer.body);
+    assert.ok(!text.includes(made.key!) && !text.includes('hush'));
+    const own = (await call<Audit>(limited, 'GET', '/v1/audit?limit=1000')).body.data;
+    assert.ok(own.length >= 2 && own.length < answer.body.data.length);
+    assert.ok(own.every(({ action }) => action !== 'PUT /v1/videos'));
+    const seen: Audit['data'] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: Audit = (
+        await call<Audit>(limited, 'GET', `/v1/audit?limit=1${cursor && `&cursor=${cursor}`}`)
+      ).body;
+      seen.push(...page.data);
+      cursor = page.next_cursor;
+    }
+    assert.deepEqual(seen, own);
+  });
+
+  await t.test('an answer does not wait for a trail that fails', async (t) => {
+    const { catalog } = service;
+    const broken = { ...catalog, audit: { ...catalog.audit, add: () => Promise.reject(new Error('away')) } };
+    const app = await startQueryApp(t, { ...service.options, catalog: broken });
+    const done = await app.inject({ method: 'PUT', url: '/v1/apps/a', payload: { name: 'A' } });
+    assert.equal(done.statusCode, 200);
+  });
+
   await t.test('none of it without the scope', async () => {
     const reader = await appFor({ scopes: ['read', 'ingest'] });
     for (const [method, url] of [
@@ -177,6 +228,7 @@ test('keys and apps by API', async (t) => {
       ['DELETE', '/v1/keys/k'],
       ['POST', '/v1/apps'],
       ['PUT', '/v1/apps/a'],
+      ['GET', '/v1/audit'],
     ] as const) {
       const refused = await call(reader, method, url);
       assert.deepEqual([refused.status, refused.body.code], [403, 'wrong_scope'], `${method} ${url}`);
