@@ -96,7 +96,13 @@ export async function describeApi(): Promise<OpenApiDocument> {
     now: () => 0,
   });
   addRealtimeRoutes(app, {} as never);
-  const replay = createReplayRoutes({ access, deps: {} as never, logger: {} as never, now: () => 0 });
+  const replay = createReplayRoutes({
+    access,
+    audit: async () => {},
+    deps: {} as never,
+    logger: {} as never,
+    now: () => 0,
+  });
   await app.register((routes) => replay.plugin(routes));
   await app.ready();
   await app.close();

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
+import { runApp } from './commands/app.ts';
 import { runDlq } from './commands/dlq.ts';
+import { runKey } from './commands/key.ts';
 import { runLog } from './commands/log.ts';
 import { runMigrate } from './commands/migrate.ts';
 import { runReplayCommand } from './commands/replay.ts';
@@ -31,6 +33,8 @@ const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
   topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
   status: { run: runStatus, doc: 'say how a running service is' },
   dlq: { run: runDlq, doc: 'list, fix, replay and discard dead letters' },
+  app: { run: runApp, doc: 'create and list apps' },
+  key: { run: runKey, doc: 'create, list, rotate and revoke API keys' },
   settings: { run: printSettings, doc: 'print every setting as a table' },
 };
 

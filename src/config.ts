@@ -1,3 +1,4 @@
+import { SECRET_BYTES_MIN } from './access/token-keys.ts';
 import { readSecrets } from './derived/signature.ts';
 import { readTopicSources, type TopicSource } from './pipeline/sources.ts';
 import type { Role } from './settings/process.ts';
@@ -131,6 +132,7 @@ function checkTogether(config: Config, faults: string[]): void {
   checkKafka(config, faults);
   checkClickHouse(config, faults);
   checkWebhooks(config, faults);
+  checkTokens(config, faults);
   // Their values hold passwords, so they are not repeated.
   if (config.pgUrl !== '' && !isUrlOf(config.pgUrl, ['postgres:', 'postgresql:']))
     faults.push('ANALYTICS_PG_URL is no URL of the form postgres://user:password@host:port/database.');
@@ -211,6 +213,28 @@ function checkWebhooks({ webhookUrls, webhookSecret }: Config, faults: string[])
     faults.push(
       'ANALYTICS_WEBHOOK_URLS is set without ANALYTICS_WEBHOOK_SECRET: receivers could not tell who calls.',
     );
+}
+
+function checkTokens(config: Config, faults: string[]): void {
+  const { jwtSecret, jwtJwksUrl, jwtAudience, jwtIssuer } = config;
+  if (jwtSecret !== '' && Buffer.byteLength(jwtSecret) < SECRET_BYTES_MIN)
+    faults.push(`ANALYTICS_JWT_SECRET is too short to be safe; it takes at least ${SECRET_BYTES_MIN} bytes.`);
+  if (jwtJwksUrl !== '' && !isUrlOf(jwtJwksUrl, ['https:', 'http:']))
+    faults.push('ANALYTICS_JWT_JWKS_URL is no URL; it takes http or https.');
+  if ((jwtAudience !== '' || jwtIssuer !== '') && !takesTokens(config))
+    faults.push(
+      'ANALYTICS_JWT_AUDIENCE or _ISSUER is set, and nothing that tokens are checked with: ANALYTICS_JWT_SECRET, _PUBLIC_KEY_FILE or _JWKS_URL.',
+    );
+}
+
+/** Whether the settings say how tokens are checked. */
+export function takesTokens({ jwtSecret, jwtPublicKeyFile, jwtJwksUrl }: Config): boolean {
+  return jwtSecret !== '' || jwtPublicKeyFile !== '' || jwtJwksUrl !== '';
+}
+
+/** Whether a setting guards what is asked and administered. Without one it is open on loopback. */
+export function isGuarded(config: Config): boolean {
+  return config.adminKey !== '' || takesTokens(config);
 }
 
 function checkKafka(config: Config, faults: string[]): void {

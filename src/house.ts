@@ -1,6 +1,6 @@
-import type { Access } from './access/access.ts';
 import type { Config } from './config.ts';
 import type { Kernel } from './event/kernel.ts';
+import type { Guards } from './guards.ts';
 import type { Cors } from './http/cors.ts';
 import type { HttpServer } from './http/server.ts';
 import type { Log } from './log/log.ts';
@@ -13,7 +13,7 @@ import type { RateMeter } from './telemetry/rate.ts';
 import type { Tracing } from './telemetry/tracing.ts';
 
 /** What stands before ClickHouse does. */
-export interface Foundation {
+export interface Foundation extends Guards {
   readonly version: string;
   /** Epoch ms. */
   readonly startedAt: number;
@@ -26,7 +26,6 @@ export interface Foundation {
   readonly health: Health;
   /** null: nobody asked for traces. */
   readonly tracing: Tracing | null;
-  readonly access: Access;
   readonly cors: Cors;
   readonly kernel: Kernel;
   readonly http: HttpServer;

@@ -1,9 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { type Static, Type } from 'typebox';
 import type { Access } from './access/access.ts';
+import type { AuditEntry } from './catalog/audit.ts';
 import { HttpProblem } from './http/problem.ts';
 import { type ReplayDependencies, type ReplayProgress, runReplay } from './pipeline/replay.ts';
 import { type ReplayBound, ReplayError } from './pipeline/replay-ranges.ts';
+import { auditRoutes } from './query/audit.ts';
 import { guardRoutes } from './query/caller.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -37,6 +39,7 @@ export interface ReplayState {
 
 export interface ReplayRoutesOptions {
   readonly access: Pick<Access, 'authorize'>;
+  readonly audit: (entry: AuditEntry) => Promise<void>;
   readonly deps: ReplayDependencies;
   readonly logger: Logger;
   readonly now: () => number;
@@ -48,7 +51,7 @@ export interface ReplayRoutes {
   stop(): Promise<void>;
 }
 
-export function createReplayRoutes({ access, deps, logger, now }: ReplayRoutesOptions): ReplayRoutes {
+export function createReplayRoutes({ access, audit, deps, logger, now }: ReplayRoutesOptions): ReplayRoutes {
   let current: ReplayState | null = null;
   let ending = new AbortController();
   let running: Promise<void> = Promise.resolve();
@@ -83,7 +86,8 @@ export function createReplayRoutes({ access, deps, logger, now }: ReplayRoutesOp
   return {
     async plugin(app) {
       guardRoutes(app, access);
-      const config = { scopes: ['admin'] as const };
+      auditRoutes(app, audit);
+      const config = { scopes: ['admin'] as const, everyApp: true };
       app.post<{ Body: Static<typeof Body> }>(
         '/v1/replay',
         { config, schema: { summary: 'Begin a replay', tags: ['Operation'], body: Body } },

@@ -42,12 +42,11 @@ export function needsStore(roles: ReadonlySet<Role>): boolean {
 
 /** Needs the log alone: what it takes is safe there, whatever becomes of the rest. */
 export async function openIngest(house: Foundation): Promise<void> {
-  const { config, health, http, log, kernel } = house;
+  const { config, health, http, log } = house;
   const gate = health.role('ingest');
   const rate = config.ingestRateLimit;
   const ingest = createIngest({
     ...house,
-    scanner: kernel.scanner,
     topic: log.topic(config.topic),
     deadLetters: log.topic(house.deadLetterTopic),
     rateLimiter:

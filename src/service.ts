@@ -1,10 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Access, createAccess } from './access/access.ts';
-import { readAddressList } from './access/addresses.ts';
-import { readApiKeys } from './access/keys.ts';
-import { type Config, isLoopback } from './config.ts';
+import type { Config } from './config.ts';
 import { openKernel } from './event/kernel/wasm.ts';
+import { createFirstKey, isOpen, openGuards } from './guards.ts';
 import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
@@ -42,6 +40,8 @@ export interface Service {
   readonly clickhouse: string;
   /** True when anyone who reaches the port may query. */
   readonly open: boolean;
+  /** The key that was made because there was none; it is to be shown now, or never. Null: none was made. */
+  readonly firstKey: string | null;
   /** null when no role of this process needs ClickHouse. */
   readonly store: Store | null;
   /** Nothing that was acknowledged is lost, and no process is left. */
@@ -65,7 +65,8 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   await forOperator(mkdir(dataDir, { recursive: true, mode: 0o700 }));
   const metrics = createMetrics({ processDefaults: true });
   const health = createHealth();
-  const access = createGuards(config);
+  const guards = await forOperator(openGuards(config, dataDir, logger, now));
+  closers.add('catalogue', () => guards.catalog.close());
   const cors = createCors({
     origins: config.corsOrigins.length > 0 ? config.corsOrigins : null,
     maxAgeSeconds: 600,
@@ -96,7 +97,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     metrics,
     health,
     tracing,
-    access,
+    ...guards,
     cors,
     kernel,
     http,
@@ -121,7 +122,9 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
     metricsUrl: `http://${config.host}:${exporter.port}/metrics`,
     dataDir,
     clickhouse: store === null ? 'not needed by these roles' : await describeStore(config, store),
-    open: config.adminKey === '' && isLoopback(config.host),
+    open: isOpen(config),
+    // Last, so that nothing comes between its making and its printing.
+    firstKey: await forOperator(createFirstKey(config, guards.catalog)),
     store,
     async stop() {
       health.closing();
@@ -183,20 +186,6 @@ async function openDatabase({ config, dataDir, logger, closers, tracing }: Found
   if (config.chAutoCreate === '1' || automatic) await forOperator(migrateStore(config, store, logger));
   else await forOperator(checkStore(config, store));
   return store;
-}
-
-function createGuards(config: Config): Access {
-  return createAccess({
-    ingestKeys: readApiKeys(config.ingestApiKey, config.defaultApp),
-    adminKeys: readApiKeys(config.adminKey, config.defaultApp),
-    openWithoutAdminKey: isLoopback(config.host),
-    guardedByVerifiers: false,
-    verifiers: [],
-    defaultApp: config.defaultApp,
-    ingestAddresses: readAddressList(config.ingestAllowIps.join(',')),
-    adminAddresses: readAddressList(config.adminAllowIps.join(',')),
-    trustedProxies: readAddressList(config.trustedProxies.join(',')),
-  });
 }
 
 async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buffer } }> {

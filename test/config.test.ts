@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConfigError, isLoopback, readConfig, settingsMarkdown } from '../src/config.ts';
+import { ConfigError, isGuarded, isLoopback, readConfig, settingsMarkdown } from '../src/config.ts';
 import type { NumberSetting, Setting } from '../src/settings/setting.ts';
 import { settings } from '../src/settings.ts';
 
@@ -144,6 +144,23 @@ test('URLs of PostgreSQL and Redis are looked at, and their passwords not repeat
     assert.match(faults[0]!, new RegExp(name));
     assert.doesNotMatch(faults[0]!, /hush/);
   }
+});
+
+test('tokens: a secret that is long enough, a URL, and demands only with something to check by', () => {
+  const secret = 'x'.repeat(32);
+  assert.deepEqual(faultsOf({ ANALYTICS_JWT_SECRET: secret, ANALYTICS_JWT_AUDIENCE: 'sluice' }), []);
+  const short = faultsOf({ ANALYTICS_JWT_SECRET: 'hush' });
+  assert.match(short.join(), /ANALYTICS_JWT_SECRET .*32 bytes/);
+  assert.doesNotMatch(short.join(), /hush/);
+  assert.match(
+    faultsOf({ ANALYTICS_JWT_JWKS_URL: 'ftp://id.example/keys' }).join(),
+    /ANALYTICS_JWT_JWKS_URL/,
+  );
+  assert.match(faultsOf({ ANALYTICS_JWT_AUDIENCE: 'sluice' }).join(), /ANALYTICS_JWT_AUDIENCE/);
+  assert.deepEqual(
+    [isGuarded(readConfig({})), isGuarded(readConfig({ ANALYTICS_JWT_SECRET: secret }))],
+    [false, true],
+  );
 });
 
 test('lists and choices', () => {

@@ -25,8 +25,16 @@ export type Decision =
   | { readonly granted: true; readonly principal: Principal }
   | { readonly granted: false; readonly code: RefusedCode; readonly detail: string };
 
-/** Another kind of credential. Null: not one of mine, or not valid. */
-export type CredentialVerifier = (credential: string) => Principal | null | Promise<Principal | null>;
+/** One of mine, and not good: why, in a sentence for its bearer. */
+export interface Refusal {
+  readonly refused: string;
+}
+
+/** Null: not one of mine. */
+export type Verdict = Principal | Refusal | null;
+
+/** Another kind of credential. Rejects, with an HttpProblem, when it cannot be told now. */
+export type CredentialVerifier = (credential: string) => Verdict | Promise<Verdict>;
 
 export interface Access {
   /**
@@ -41,13 +49,15 @@ export interface Access {
 }
 
 export interface AccessOptions {
-  /** Keys of scope `ingest`; [] leaves ingest open. */
+  /** Keys of scope `ingest`; [] leaves ingest open, unless a key is asked for. */
   readonly ingestKeys: readonly ApiKey[];
+  /** Whether ingest asks for a credential even without such keys. Default false. */
+  readonly ingestKeyRequired?: boolean;
   /** Keys of scopes `read admin`. */
   readonly adminKeys: readonly ApiKey[];
   /** Whether `read` and `admin` are open without any admin or JWT setting: true when listening on loopback only. */
   readonly openWithoutAdminKey: boolean;
-  /** Whether JWT settings or catalogue keys guard `read` and `admin` beside `adminKeys`. */
+  /** Whether tokens guard `read` and `admin` beside `adminKeys`. Keys of the catalogue close no door. */
   readonly guardedByVerifiers: boolean;
   readonly verifiers: readonly CredentialVerifier[];
   readonly defaultApp: string;
@@ -74,16 +84,13 @@ export function createAccess(options: AccessOptions): Access {
     ]),
   );
   const adminGuarded = adminKeys.length > 0 || options.guardedByVerifiers;
+  const ingestOpen = ingestKeys.length === 0 && options.ingestKeyRequired !== true;
+  const adminOpen = !adminGuarded && options.openWithoutAdminKey;
 
-  /** The decision for a caller whose credential, if any, nobody knows. */
-  function withoutPrincipal(scope: Scope, credential: string | null): Decision {
-    if (scope === 'ingest' ? ingestKeys.length === 0 : !adminGuarded && options.openWithoutAdminKey) {
-      return scope === 'ingest' ? anonymous : local;
-    }
-    if (credential !== null) return refuse('invalid_credential', 'The key or token is not known here.');
-    if (scope !== 'ingest' && !adminGuarded) {
-      return refuse('missing_credential', 'This service is reachable from outside: set ANALYTICS_ADMIN_KEY.');
-    }
+  /** The decision for a caller whose credential, if any, is not good: `fault` says why not. */
+  function withoutPrincipal(scope: Scope, fault: string | null): Decision {
+    if (scope === 'ingest' ? ingestOpen : adminOpen) return scope === 'ingest' ? anonymous : local;
+    if (fault !== null) return refuse('invalid_credential', fault);
     return refuse('missing_credential', `Send a key or token of the scope ${scope}.`);
   }
 
@@ -98,13 +105,18 @@ export function createAccess(options: AccessOptions): Access {
     for (let i = from; i < verifiers.length; i++) {
       const verdict = verifiers[i]!(credential);
       if (verdict instanceof Promise) {
-        return verdict.then((principal) =>
-          principal === null ? verify(credential, scope, i + 1) : known(grant(principal), scope),
+        return verdict.then((late) =>
+          late === null ? verify(credential, scope, i + 1) : judge(late, scope),
         );
       }
-      if (verdict !== null) return known(grant(verdict), scope);
+      if (verdict !== null) return judge(verdict, scope);
     }
-    return withoutPrincipal(scope, credential);
+    return withoutPrincipal(scope, 'The key or token is not known here.');
+  }
+
+  function judge(verdict: Principal | Refusal, scope: Scope): Decision {
+    if ('refused' in verdict) return withoutPrincipal(scope, verdict.refused);
+    return known(grant(verdict), scope);
   }
 
   return {

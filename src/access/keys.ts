@@ -1,5 +1,5 @@
 /** API keys: how they are written in a setting, where a request carries them, and how they are compared. */
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { AccessRequest } from './addresses.ts';
 
 export interface ApiKey {
@@ -29,6 +29,31 @@ export function createApiKey(secret: string, app: string): ApiKey {
   const digest = hash('sha256', secret, 'buffer');
   return { id: digest.toString('hex', 0, 6), app, digest };
 }
+
+/** A secret of the catalogue's: 256 random bits behind a prefix by which people, and scanners for secrets, know it. */
+export interface NewSecret {
+  /** Shown once, and kept nowhere. */
+  readonly secret: string;
+  /** Its first characters, to tell keys apart by. */
+  readonly prefix: string;
+  /** SHA-256, in hex. */
+  readonly digest: string;
+}
+
+const SECRET_BYTES = 32;
+const SECRET = /^slk_[\w-]{43}$/;
+const SHOWN_CHARS = 8;
+
+export function makeSecret(): NewSecret {
+  const secret = `slk_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+  return { secret, prefix: secret.slice(0, SHOWN_CHARS), digest: digestOf(secret) };
+}
+
+/** Whether it looks like one that `makeSecret` made. */
+export const isSecret = (credential: string): boolean => SECRET.test(credential);
+
+/** Under which a secret is kept. It has too many bits to be guessed, so that a plain hash is enough. */
+export const digestOf = (secret: string): string => hash('sha256', secret, 'hex');
 
 /** The key whose secret this is. Looks at all of them, so that the time taken tells nothing. */
 export function findApiKey(keys: readonly ApiKey[], secret: string): ApiKey | null {

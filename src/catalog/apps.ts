@@ -7,6 +7,8 @@ export interface App {
 }
 
 export interface AppCatalog {
+  /** False, and nothing changed, when it is there already. */
+  create(app: App): Promise<boolean>;
   /** Adds an app, or gives one another name. */
   upsert(app: App): Promise<void>;
   /** By id. */
@@ -15,6 +17,14 @@ export interface AppCatalog {
 
 export function createAppCatalog(db: Kysely<CatalogTables>, now: () => number): AppCatalog {
   return {
+    async create({ app_id, name }) {
+      const { numInsertedOrUpdatedRows: made } = await db
+        .insertInto('apps')
+        .values({ app_id, name, created_at: new Date(now()).toISOString() })
+        .onConflict((conflict) => conflict.column('app_id').doNothing())
+        .executeTakeFirst();
+      return Number(made) === 1;
+    },
     async upsert({ app_id, name }) {
       await db
         .insertInto('apps')

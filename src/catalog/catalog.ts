@@ -1,13 +1,16 @@
 /**
- * The catalogue: what people tell the service about apps, videos and funnels. In: upserts. Out: look-ups. What was answered is on
- * disk. SQLite in the process, or PostgreSQL by URL: two dialects of the same Kysely, the same migrations.
+ * The catalogue: what people tell the service about apps, videos and funnels, the keys they call it with, and what was
+ * administered. In: upserts. Out: look-ups. What was answered is on disk. SQLite in the process, or PostgreSQL by URL: two
+ * dialects of the same Kysely, the same migrations.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
+import { type AuditTrail, createAuditTrail } from './audit.ts';
 import { CatalogUnavailable } from './catalog-unavailable.ts';
 import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
+import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
 import { createSqliteDialect } from './sqlite.ts';
@@ -18,6 +21,8 @@ export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
   readonly funnels: FunnelCatalog;
+  readonly keys: KeyCatalog;
+  readonly audit: AuditTrail;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -71,6 +76,8 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     videos: createVideoCatalog(db, now),
     apps: createAppCatalog(db, now),
     funnels: createFunnelCatalog(db, now),
+    keys: createKeyCatalog(db, now),
+    audit: createAuditTrail(db, now),
     close: () => db.destroy(),
   };
 }

@@ -46,6 +46,36 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0002_keys': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('keys')
+        .addColumn('key_id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text')
+        .addColumn('prefix', 'text', (column) => column.notNull())
+        .addColumn('digest', 'text', (column) => column.notNull().unique())
+        .addColumn('scopes', 'text', (column) => column.notNull())
+        .addColumn('apps', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('rotated_at', 'text')
+        .addColumn('revoked_at', 'text')
+        .execute();
+    },
+  },
+  '0004_audit': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('audit')
+        .addColumn('audit_id', 'text', (column) => column.primaryKey())
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('caller', 'text', (column) => column.notNull())
+        .addColumn('apps', 'text')
+        .addColumn('action', 'text', (column) => column.notNull())
+        .addColumn('target', 'text')
+        .execute();
+      await db.schema.createIndex('audit_by_time').on('audit').columns(['at', 'audit_id']).execute();
+    },
+  },
 };
 
 /**

@@ -34,8 +34,36 @@ export interface FunnelsTable {
   updated_at: string;
 }
 
+export interface KeysTable {
+  key_id: string;
+  name: string | null;
+  /** The first characters of the secret, to tell keys apart by. */
+  prefix: string;
+  /** SHA-256 of the secret, in hex. */
+  digest: string;
+  /** Separated by spaces. */
+  scopes: string;
+  /** JSON array of texts; null: every app. */
+  apps: string | null;
+  created_at: string;
+  rotated_at: string | null;
+  revoked_at: string | null;
+}
+
+export interface AuditTable {
+  audit_id: string;
+  at: string;
+  caller: string;
+  /** As in the table of keys, of who did it. */
+  apps: string | null;
+  action: string;
+  target: string | null;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
   funnels: FunnelsTable;
+  keys: KeysTable;
+  audit: AuditTable;
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import { FIRST_KEY_ID } from '../catalog/keys.ts';
 import type { Io } from '../cli.ts';
-import { type Config, isLoopback, readConfig } from '../config.ts';
+import { type Config, isLoopback, readConfig, takesTokens } from '../config.ts';
 import { type Service, startService } from '../service.ts';
 import { createLogger, type LogLevel } from '../telemetry/logger.ts';
 
@@ -51,10 +52,9 @@ function endAnyway(config: Config, io: Io): void {
 function describe(config: Config, service: Service, tookMs: number): string {
   const guard = service.open
     ? 'open to anyone on this machine (set ANALYTICS_ADMIN_KEY to close it)'
-    : config.adminKey === ''
-      ? 'closed: set ANALYTICS_ADMIN_KEY to query from outside'
-      : 'guarded by ANALYTICS_ADMIN_KEY';
-  const ingest = config.ingestApiKey === '' ? 'open to anyone who can reach it' : 'asks for an API key';
+    : ['keys', ...(takesTokens(config) ? ['tokens'] : [])].join(' and ');
+  const closed = config.ingestApiKey !== '' || config.ingestKeyRequired;
+  const ingest = closed ? 'asks for a key' : 'open to anyone who can reach it';
   const lines = [
     ['Dashboard', service.url],
     ['Ingest', `POST ${service.url}/events (${ingest})`],
@@ -70,5 +70,16 @@ function describe(config: Config, service: Service, tookMs: number): string {
     ],
   ];
   const body = lines.map(([name, value]) => `  ${name!.padEnd(11)} ${value}`).join('\n');
-  return `\nsluice is ready (${(tookMs / 1000).toFixed(1)} s)\n${body}\n\n`;
+  return `\nsluice is ready (${(tookMs / 1000).toFixed(1)} s)\n${body}\n\n${describeFirstKey(service)}`;
+}
+
+function describeFirstKey({ firstKey }: Service): string {
+  if (firstKey === null) return '';
+  return `  Nobody could query from outside, so a key of the scopes read and admin was made:
+
+    ${firstKey}
+
+  It is shown this once; only its hash is kept. \`sluice key rotate ${FIRST_KEY_ID}\` makes another.
+
+`;
 }

@@ -213,6 +213,7 @@ export const refusals = {
   context_too_deep: 'context has at most 8 levels.',
   context_too_many_keys: 'context has at most 255 keys, on all levels together.',
   invalid_json: 'The line, or record, is not valid JSON in UTF-8.',
+  app_forbidden: 'The key is limited to other apps. Leave app_id out, or send with a key of that app.',
   id_collision: 'An event with this event_id but another payload came before. Make a new id for every event.',
 } as const;
 

@@ -199,6 +199,11 @@ export const problems = {
     title: 'The catalogue does not answer',
     docs: 'Titles and apps are in a PostgreSQL that cannot be reached now; events are still taken. Retry after `Retry-After` seconds.',
   },
+  token_keys_unavailable: {
+    status: 503,
+    title: 'Tokens cannot be checked now',
+    docs: '`ANALYTICS_JWT_JWKS_URL` does not answer, and no key of it is known yet. Retry after `Retry-After` seconds.',
+  },
   overloaded: {
     status: 503,
     title: 'More is coming in than can be held',

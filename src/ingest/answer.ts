@@ -74,11 +74,12 @@ function readEventId(raw: Uint8Array): string | null {
   }
 }
 
-/** The 400 for a request of which no event is good. */
+/** The 400 for a request of which no event is good; 403 when they are all of apps that the key may not write to. */
 export function allRefused(verdicts: readonly EventVerdict[]): HttpProblem {
   const first = verdicts[0]!;
   const detail = verdicts.length === 1 ? first.detail : `All ${verdicts.length} events were refused.`;
-  return new HttpProblem('no_valid_events', detail, {
+  const foreign = verdicts.every(({ code }) => code === 'app_forbidden');
+  return new HttpProblem(foreign ? 'app_forbidden' : 'no_valid_events', detail, {
     extra: { accepted: 0, rejected: verdicts.length, results: verdictResults(verdicts) },
   });
 }

@@ -237,6 +237,7 @@ function readOrigin({ options }: Desk, exchange: Exchange, route: Route, admissi
   const type = headers['content-type'];
   return {
     app: admission.principal.app,
+    apps: admission.principal.apps,
     source: exchange.context.path,
     userAgent: (headers['user-agent'] ?? '').slice(0, userAgentCharsMax),
     country: readCountry(exchange.request, options.access, options.geo),

@@ -8,12 +8,13 @@
  */
 
 import { formatUuid } from '../event/kernel/uuid.ts';
-import type { BodyScanner, EventVerdict, Scan, ScanOptions } from '../event/kernel.ts';
+import type { EventVerdict, Kernel, Scan, ScanOptions } from '../event/kernel.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { LogUnavailableError, RecordTooLargeError, type Topic } from '../log/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { createIdempotentIds, createIdMaker } from './ids.ts';
+import { createAppGuard } from './own-apps.ts';
 import { createDeadLetters } from './quarantine.ts';
 import { createRecords, type RecordOutline } from './split.ts';
 
@@ -27,7 +28,7 @@ export interface IntakeLimits {
 }
 
 export interface IntakeOptions {
-  readonly scanner: BodyScanner;
+  readonly kernel: Pick<Kernel, 'scanner' | 'createBlockBuilder'>;
   readonly topic: Topic;
   readonly deadLetters: Topic;
   readonly limits: IntakeLimits;
@@ -39,7 +40,10 @@ export interface IntakeOptions {
 }
 
 export interface Origin {
+  /** Of events that name none. */
   readonly app: string;
+  /** Events of other apps are refused; null: all may come. */
+  readonly apps: readonly string[] | null;
   /** The path or protocol, for the record's `source` and the dead letters' `dlq.path`. */
   readonly source: string;
   readonly userAgent: string;
@@ -71,14 +75,15 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { scanner, topic, deadLetters, limits, metrics, now, tracing = null } = options;
+  const { kernel, topic, deadLetters, limits, metrics, now, tracing = null } = options;
   const freshIds = createIdMaker(now);
+  const guardApps = createAppGuard(kernel);
   let turn = 0;
 
   function scanBody(body: Uint8Array, origin: Origin, receivedAt: number): Scan {
     const ids =
       origin.idempotencyKey === null ? freshIds : createIdempotentIds(origin.app, origin.idempotencyKey);
-    return scanner.scan(body, {
+    const scan = kernel.scanner.scan(body, {
       receivedAt,
       mode: origin.mode,
       defaultName: origin.defaultName,
@@ -88,6 +93,7 @@ export function createIntake(options: IntakeOptions): Intake {
       nextIds: ids.next,
       sentAt: origin.sentAt,
     });
+    return origin.apps === null ? scan : guardApps(scan, receivedAt, origin.app, origin.apps);
   }
 
   function append(

@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** A route of this plugin is open to a credential with any of these; without it, to everybody. */
     scopes?: readonly Scope[];
+    /** It concerns every app at once: who is limited to some may not. */
+    everyApp?: boolean;
   }
   interface FastifyRequest {
     /** Null on routes that are open to everybody. */
@@ -20,8 +22,11 @@ declare module 'fastify' {
 export function guardRoutes(app: FastifyInstance, access: Pick<Access, 'authorize'>): void {
   if (!app.hasRequestDecorator('caller')) app.decorateRequest('caller', null);
   app.addHook('onRequest', async (request) => {
-    const { scopes } = request.routeOptions.config;
-    if (scopes !== undefined) request.caller = await authorize(access, request, scopes);
+    const { scopes, everyApp = false } = request.routeOptions.config;
+    if (scopes === undefined) return;
+    request.caller = await authorize(access, request, scopes);
+    if (everyApp && request.caller.apps !== null)
+      throw new HttpProblem('app_forbidden', 'This concerns every app; the credential is limited to some.');
   });
 }
 
@@ -49,4 +54,10 @@ export function readApps(
   named: readonly string[] | undefined,
 ): readonly string[] | null {
   return chooseApps(named ?? [], request.caller?.apps ?? null);
+}
+
+/** Whether the caller may see what belongs to someone of these apps; null: of every app. */
+export function coversApps({ caller }: FastifyRequest, apps: readonly string[] | null): boolean {
+  const own = caller?.apps ?? null;
+  return own === null || apps?.every((app) => own.includes(app)) === true;
 }

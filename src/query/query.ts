@@ -10,13 +10,15 @@ import type { StoreClient } from '../store/client.ts';
 import type { ViewMoments } from '../store/view-moments.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
-import { addAppsRoute } from './apps.ts';
+import { addAppsRoutes } from './apps.ts';
+import { addAuditRoute, auditRoutes } from './audit.ts';
 import { addBehaviorRoute } from './behavior.ts';
 import { guardRoutes } from './caller.ts';
 import { addDeadLetterRoutes } from './dead-letters.ts';
 import { addLetterActions } from './dead-letters-replay.ts';
 import { addEventsRoute } from './events.ts';
 import { addFunnelRoutes } from './funnels.ts';
+import { addKeysRoutes } from './keys.ts';
 import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPathsRoute } from './paths.ts';
@@ -39,6 +41,8 @@ export interface QueryOptions {
   readonly moments: ViewMoments;
   readonly catalog: Catalog;
   readonly access: Pick<Access, 'authorize'>;
+  /** Called after a key of the catalogue was changed here. Default: nobody is told. */
+  readonly keysChanged?: () => void;
   readonly answers: Answers;
   /** Cap of one stretch of watch time; the same that the recompute is given. */
   readonly gapLimitMs: number;
@@ -59,6 +63,7 @@ export interface QueryOptions {
 /** `app.register(queryRoutes, options)`. */
 export async function queryRoutes(app: FastifyInstance, options: QueryOptions): Promise<void> {
   guardRoutes(app, options.access);
+  auditRoutes(app, (entry) => options.catalog.audit.add(entry));
   // The shapes of answers are tested, so they are written as they are.
   app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
   app.addHook('onRequest', async (_request, reply) => {
@@ -80,7 +85,9 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addLedgerRoute(app, options);
   addDeadLetterRoutes(app, options);
   addLetterActions(app, options);
-  addAppsRoute(app, options);
+  addAppsRoutes(app, options);
+  addKeysRoutes(app, options);
+  addAuditRoute(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);

@@ -1,8 +1,9 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { KnownVideo, Video } from '../catalog/videos.ts';
 import { HttpProblem } from '../http/problem.ts';
+import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import type { QueryOptions } from './query.ts';
 import { appIdParam, cursorParam, isoTime, LIMIT_DEFAULT, limitParam, nullable, pageOf } from './schemas.ts';
@@ -72,7 +73,8 @@ function addListRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
       },
     },
     async (request): Promise<Static<typeof List>> => {
-      const { ids, search, cursor, limit = LIMIT_DEFAULT } = request.query;
+      const { ids, search, app_id, cursor, limit = LIMIT_DEFAULT } = request.query;
+      if (readApps(request as FastifyRequest, app_id)?.length === 0) return { data: [], next_cursor: null };
       const key = listKey(['videos', ids, search]);
       const place = readCursor(cursor, key, ['string', 'string']) as [string, string] | null;
       const rows = await catalog.videos.list({
@@ -101,6 +103,7 @@ function addUpsertRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
     {
       config: {
         scopes: ['admin'],
+        everyApp: true,
         body: Type.Union([Type.Array(Given), Type.Object({ videos: Type.Array(Given) })]),
       },
       schema: {

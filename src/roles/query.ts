@@ -1,8 +1,4 @@
-import { join } from 'node:path';
 import { type Cache, openCache } from '../cache/cache.ts';
-import { openCatalog } from '../catalog/catalog.ts';
-import type { PostgresOptions } from '../catalog/postgres.ts';
-import type { Config } from '../config.ts';
 import { serveDashboard } from '../dashboard.ts';
 import type { House } from '../house.ts';
 import { createResend } from '../ingest/resend.ts';
@@ -23,10 +19,7 @@ import { ingestLimits } from './limits.ts';
 export async function openQuery(house: House): Promise<void> {
   const { config, health, http, store, access, metrics, now, closers } = house;
   const gate = health.role('query');
-  const catalog = await forOperator(
-    openCatalog({ dir: join(house.dataDir, 'catalog'), postgres: postgresOptions(config), now }),
-  );
-  closers.add('catalogue', () => catalog.close());
+  const catalog = await forOperator(house.catalog.open());
   watchPart(house, 'catalogue', catalog);
   const cache = openAnswerCache(house);
   const moments = openViewMoments({ store: store.client, gapLimitMs: config.gapLimitMs, log: house.logger });
@@ -45,6 +38,7 @@ export async function openQuery(house: House): Promise<void> {
     moments,
     catalog,
     access,
+    keysChanged: () => house.storedKeys.forget(),
     answers,
     gapLimitMs: config.gapLimitMs,
     conversionEvents: config.conversionEvents,
@@ -68,15 +62,6 @@ function createLetterDesk({ config, kernel, log, store, now }: House): LetterDes
     judge: createJudge({ kernel, defaultApp: config.defaultApp, ageMaxMs, aheadMaxMs }),
     resend: createResend({ topic: log.topic(config.topic), ackTimeoutMs, now }),
     settle: (rows, queryId) => writeLetterStates(store.client, rows, queryId, LETTER_STATES_TIMEOUT_MS),
-  };
-}
-function postgresOptions(config: Config): PostgresOptions | null {
-  if (config.pgUrl === '') return null;
-  return {
-    url: config.pgUrl,
-    connectionsMax: config.pgConnectionsMax,
-    connectTimeoutMs: config.pgConnectTimeoutMs,
-    statementTimeoutMs: config.pgStatementTimeoutMs,
   };
 }
 

@@ -7,6 +7,7 @@ export async function openReplay(house: House): Promise<void> {
   const { config, access, http, log, store, kernel, logger, now, closers } = house;
   const routes = createReplayRoutes({
     access,
+    audit: async (entry) => await (await house.catalog.open()).audit.add(entry),
     logger,
     now,
     deps: {

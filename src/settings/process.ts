@@ -8,7 +8,7 @@ export const processSettings = {
   host: text(
     'ANALYTICS_HOST',
     '127.0.0.1',
-    'Address to listen on. Anything but loopback wants ANALYTICS_ADMIN_KEY.',
+    'Address to listen on. On anything but loopback, queries ask for a key or a token.',
   ),
   port: number(
     ['PORT', 'ANALYTICS_PORT', 'ANALYTICS_INGEST_PORT'],

@@ -67,6 +67,39 @@ test('verifiers come after the keys, may wait, and can guard without keys', asyn
   assert.equal(await outcome(options, from(), 'read'), 'missing_credential');
 });
 
+test('a verifier says why, and an open door stays open all the same', async () => {
+  const verifiers = [(token: string) => (token === 'old' ? { refused: 'It is old.' } : null)];
+  const closed = createAccess({ ...base, verifiers, guardedByVerifiers: true, ingestKeyRequired: true });
+  for (const scope of ['ingest', 'read', 'admin'] as const) {
+    assert.deepEqual(await closed.authorize(bearer('old'), scope), {
+      granted: false,
+      code: 'invalid_credential',
+      detail: 'It is old.',
+    });
+  }
+  assert.equal(await outcome({ verifiers }, bearer('old'), 'ingest'), 'anonymous');
+  assert.equal(await outcome({ verifiers }, bearer('old'), 'read'), 'local');
+});
+
+test('ingest that asks for a key takes those of verifiers, and nobody else', async () => {
+  const sender: Principal = { id: 'key:k', app: 'shop', apps: ['shop'], scopes: ['ingest'] };
+  const options = { ingestKeyRequired: true, verifiers: [(key: string) => (key === 'k' ? sender : null)] };
+  assert.equal(await outcome(options, bearer('k'), 'ingest'), 'key:k');
+  assert.equal(await outcome(options, from(), 'ingest'), 'missing_credential');
+  assert.equal(await outcome(options, bearer('other'), 'ingest'), 'invalid_credential');
+  assert.equal(await outcome({ ...options, ingestKeyRequired: false }, from(), 'ingest'), 'anonymous');
+});
+
+test('known credentials are decided on at once', () => {
+  const sender: Principal = { id: 'key:k', app: 'shop', apps: null, scopes: ['ingest'] };
+  const access = createAccess({
+    ...base,
+    ingestKeys: [createApiKey('in', 'shop')],
+    verifiers: [() => sender],
+  });
+  for (const key of ['in', 'k']) assert.ok(!(access.authorize(bearer(key), 'ingest') instanceof Promise));
+});
+
 test('address lists: v4, v6, mapped, behind trusted proxies', async () => {
   const list = readAddressList('10.0.0.0/8, 2001:db8::/32, 192.168.1.7');
   for (const [address, inside] of [

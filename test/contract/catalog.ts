@@ -188,6 +188,147 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       assert.deepEqual(await catalog.funnels.list(), [second]);
     });
 
+    it('makes an app once', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      assert.equal(await catalog.apps.create({ app_id: 'tube', name: 'Tube' }), true);
+      assert.equal(await catalog.apps.create({ app_id: 'tube', name: 'Other' }), false);
+      assert.deepEqual(await catalog.apps.list(), [{ app_id: 'tube', name: 'Tube' }]);
+    });
+
+    it('finds a key by the digest that it has now, and none that was revoked', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog } = await open(t, () => now);
+      const { keys } = catalog;
+      const given = { name: 'Ann', scopes: ['read', 'ingest'], apps: ['a', 'b,c'] };
+      const made = await keys.create(given, { prefix: 'slk_aaaa', digest: 'd1' });
+      assert.deepEqual(made, {
+        ...given,
+        key_id: made.key_id,
+        prefix: 'slk_aaaa',
+        created_at: '2026-01-01T00:00:00.000Z',
+        rotated_at: null,
+        revoked_at: null,
+      });
+      assert.deepEqual(await keys.find('d1'), made);
+      assert.deepEqual(await keys.get(made.key_id), made);
+      assert.equal(await keys.find('d2'), null);
+      assert.equal(await keys.get('key_none'), null);
+      assert.equal(await keys.get('key\0'), null);
+      now += 1000;
+      const rotated = await keys.rotate(made.key_id, { prefix: 'slk_bbbb', digest: 'd2' });
+      assert.deepEqual(rotated, { ...made, prefix: 'slk_bbbb', rotated_at: '2026-01-01T00:00:01.000Z' });
+      assert.equal(await keys.find('d1'), null);
+      assert.deepEqual(await keys.find('d2'), rotated);
+      assert.equal(await keys.revoke(made.key_id), true);
+      assert.equal(await keys.revoke(made.key_id), false);
+      assert.equal(await keys.rotate(made.key_id, { prefix: 'slk_cccc', digest: 'd3' }), null);
+      assert.equal(await keys.find('d2'), null);
+      assert.equal(await keys.find('d3'), null);
+      const all = await keys.create(
+        { name: null, scopes: ['admin'], apps: null },
+        { prefix: 'p', digest: 'd4' },
+      );
+      const none = await keys.create(
+        { name: null, scopes: ['admin'], apps: [] },
+        { prefix: 'p', digest: 'd5' },
+      );
+      assert.equal((await keys.find('d4'))!.apps, null);
+      assert.deepEqual((await keys.find('d5'))!.apps, []);
+      const ids = async (revoked: boolean) =>
+        (await keys.list({ limit: 10, revoked })).map((key) => key.key_id).sort();
+      assert.deepEqual(await ids(false), [all.key_id, none.key_id].sort());
+      assert.deepEqual(await ids(true), [all.key_id, none.key_id, made.key_id].sort());
+    });
+
+    it('holds a digest once', async (t) => {
+      const { catalog } = await open(t, () => 0);
+      const key = { name: null, scopes: ['read'], apps: null };
+      await catalog.keys.create(key, { prefix: 'p', digest: 'same' });
+      await assert.rejects(catalog.keys.create(key, { prefix: 'p', digest: 'same' }));
+    });
+
+    it('lists keys page by page, those that came last first', async (t) => {
+      let now = 0;
+      const { catalog } = await open(t, () => now);
+      const made: string[] = [];
+      for (let i = 0; i < 7; i++) {
+        if (i % 3 === 0) now += 1;
+        const key = { name: String(i), scopes: ['read'], apps: null };
+        made.push((await catalog.keys.create(key, { prefix: 'p', digest: `d${i}` })).key_id);
+      }
+      const seen: { key_id: string; created_at: string }[] = [];
+      for (;;) {
+        const page = await catalog.keys.list({ limit: 2, revoked: false, after: seen.at(-1) ?? null });
+        seen.push(...page);
+        if (page.length < 2) break;
+      }
+      assert.deepEqual(seen.map((key) => key.key_id).sort(), made.sort());
+      const times = seen.map((key) => key.created_at);
+      assert.deepEqual(times, times.toSorted().reverse());
+    });
+
+    it('makes the first key once, whoever asks, and again when nobody is left', async (t) => {
+      const { catalog, openAgain } = await open(t, () => 0);
+      const others = await Promise.all(Array.from({ length: 5 }, () => openAgain()));
+      const limited = { name: null, scopes: ['admin'], apps: ['a'] };
+      await catalog.keys.create(limited, { prefix: 'p', digest: 'limited' });
+      await catalog.keys.create(
+        { ...limited, scopes: ['read'], apps: null },
+        { prefix: 'p', digest: 'reader' },
+      );
+      const first = (i: number) => ({ prefix: 'p', digest: `first${i}` });
+      const made = await Promise.all([catalog, ...others].map(({ keys }, i) => keys.createFirst(first(i))));
+      const [one, ...more] = made.filter((key) => key !== null);
+      assert.equal(more.length, 0);
+      assert.deepEqual([one!.scopes, one!.apps], [['read', 'admin'], null]);
+      assert.equal((await catalog.keys.find(`first${made.indexOf(one!)}`))!.key_id, one!.key_id);
+      await catalog.keys.revoke(one!.key_id);
+      const again = await catalog.keys.createFirst(first(9));
+      assert.deepEqual([again!.key_id, again!.revoked_at], [one!.key_id, null]);
+      assert.notEqual(await catalog.keys.find('first9'), null);
+      assert.equal(await catalog.keys.find(`first${made.indexOf(one!)}`), null);
+    });
+
+    it('keeps what was administered for 400 days, and gives it page by page', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog, openAgain } = await open(t, () => now);
+      const { audit } = catalog;
+      for (let i = 0; i < 7; i++) {
+        if (i % 3 === 0) now += 1000;
+        await audit.add({
+          by: `b${i}`,
+          apps: i === 0 ? null : ['a'],
+          action: 'POST /x',
+          target: i === 1 ? null : 't\0t',
+        });
+      }
+      const seen: { at: string; audit_id: string; by: string }[] = [];
+      for (;;) {
+        const page = await audit.list({ limit: 2, after: seen.at(-1) ?? null });
+        seen.push(...page);
+        if (page.length < 2) break;
+      }
+      assert.deepEqual(seen.map(({ by }) => by).sort(), ['b0', 'b1', 'b2', 'b3', 'b4', 'b5', 'b6']);
+      const times = seen.map(({ at }) => at);
+      assert.deepEqual(times, times.toSorted().reverse());
+      const all = await audit.list({ limit: 10 });
+      const { audit_id: _, ...first } = all.find(({ by }) => by === 'b0')!;
+      assert.deepEqual(first, {
+        at: '2026-01-01T00:00:01.000Z',
+        by: 'b0',
+        apps: null,
+        action: 'POST /x',
+        target: 'tt',
+      });
+      now += 401 * 86_400_000;
+      const { audit: later } = await openAgain();
+      await later.add({ by: 'late', apps: null, action: 'POST /x', target: null });
+      assert.deepEqual(
+        (await audit.list({ limit: 10 })).map(({ by }) => by),
+        ['late'],
+      );
+    });
+
     it('keeps everything over a restart', async (t) => {
       const { catalog, reopen } = await open(t, () => 0);
       await catalog.videos.upsert([{ ...plainVideo, title: 'Stays' }]);

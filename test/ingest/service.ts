@@ -77,7 +77,7 @@ export async function openIngestService(
   const http = await openHttpServer({ host: '127.0.0.1', port: 0, logger, cors, limits: options.http });
   const wrap = options.wrapTopic ?? ((topic: Topic) => topic);
   const ingest = createIngest({
-    scanner: openReferenceKernel().scanner,
+    kernel: openReferenceKernel(),
     topic: wrap(log.topic('analytics.v1')),
     deadLetters: wrap(log.topic('analytics.dlq.v1')),
     metrics,
