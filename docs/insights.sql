@@ -93,3 +93,12 @@ ORDER BY letters DESC;
 -- The tables of two older services, column for column.
 SELECT app_id, event_name, count() AS events FROM ai_analytics_events GROUP BY app_id, event_name;
 SELECT event_type, count() AS events FROM analytics_events GROUP BY event_type;
+
+-- Session distributions (seed 003).
+SELECT dimension_value, session_count, bounce_count
+FROM session_distributions
+WHERE dimension_type = 'device' AND date >= today() - 7;
+
+-- UTM campaign performance (seed 003).
+SELECT utm_source, session_count, conversion_count
+FROM utm_campaign_stats WHERE date = today();

@@ -24,13 +24,13 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
   for (const client of store.shards) {
     for (const name of await migrate({ client, cluster, log: logger, settings })) done.add(name);
     for (const table of await applyRetention(client, retention)) changed.add(table);
-    await createShapes(client, config.gapLimitMs);
+    await createShapes(client, config);
   }
   await agreeOnLayout(store.shards);
   if (cluster !== null && store.shards.length > 1) {
     for (const client of store.shards) {
       for (const table of await createClusterTables(client, cluster)) changed.add(`${table} of all shards`);
-      await createShardedShapes(client, clusterDatabase(client.database), config.gapLimitMs);
+      await createShardedShapes(client, clusterDatabase(client.database), config);
     }
     await checkCluster(store.client, cluster.name, store.shards.length);
   }

@@ -12,6 +12,16 @@ export const QUERYABLE = [
   'ai_analytics_events',
   'analytics_events',
   'derived_events',
+  'sessions',
+  'page_views',
+  'errors',
+  'user_profiles',
+  'daily_session_stats',
+  'hourly_session_metrics',
+  'hourly_event_counts',
+  'session_distributions',
+  'utm_campaign_stats',
+  'page_performance_stats',
 ] as const;
 
 /** What these read from, too. */

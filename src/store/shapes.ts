@@ -1,7 +1,15 @@
 import type { StoreClient } from './client.ts';
+import { sessionShapes } from './session-shapes.ts';
 import { currentViewsSql, VIEW_HASH } from './sql/current.ts';
 import { watchPercentageSql } from './sql/measures.ts';
 import { quoted } from './sql/quoted.ts';
+
+export interface ShapeOptions {
+  /** Cap of one stretch of watch time. */
+  readonly gapLimitMs: number;
+  /** Names of events that are conversions. */
+  readonly conversionEvents: readonly string[];
+}
 
 /**
  * Views for people who write SQL, made anew at each start from the same text as the API's questions, so that both say
@@ -9,10 +17,10 @@ import { quoted } from './sql/quoted.ts';
  *
  * `current_views`: one row a view, exact now. `video_metrics`: seed 002's table, column for column, by the day in UTC;
  * without bots, and 0 where no view's duration is known, since its column takes no NULL. `store_parts`: how large our
- * tables are on this server.
+ * tables are on this server. Seed 003's: store/session-shapes.ts.
  */
-export async function createShapes(client: StoreClient, gapLimitMs: number): Promise<void> {
-  await createViewShapes((sql) => client.command(sql), gapLimitMs, null);
+export async function createShapes(client: StoreClient, options: ShapeOptions): Promise<void> {
+  await createViewShapes((sql) => client.command(sql), options, null);
   await client.command(
     `CREATE OR REPLACE VIEW store_parts AS SELECT table, rows, bytes_on_disk FROM system.parts
      WHERE active AND database = ${quoted(client.database)}`,
@@ -23,17 +31,17 @@ export async function createShapes(client: StoreClient, gapLimitMs: number): Pro
 export async function createShardedShapes(
   client: StoreClient,
   database: string,
-  gapLimitMs: number,
+  options: ShapeOptions,
 ): Promise<void> {
   const split = `SELECT ${VIEW_HASH} FROM split_views`;
-  await createViewShapes((sql) => client.command(sql, {}, { database, settings: GLOBAL }), gapLimitMs, split);
+  await createViewShapes((sql) => client.command(sql, {}, { database, settings: GLOBAL }), options, split);
 }
 
 const GLOBAL = { distributed_product_mode: 'global' };
 
 async function createViewShapes(
   run: (sql: string) => Promise<void>,
-  gapLimitMs: number,
+  { gapLimitMs, conversionEvents }: ShapeOptions,
   split: string | null,
 ): Promise<void> {
   const views = currentViewsSql({ apps: '1', views: '1', where: '1', gapLimitMs, split });
@@ -51,4 +59,6 @@ SELECT
 FROM current_views
 WHERE NOT is_bot AND video_id != ''
 GROUP BY video_id, date`);
+  for (const [name, sql] of Object.entries(sessionShapes(conversionEvents)))
+    await run(`CREATE OR REPLACE VIEW ${name} AS ${sql}`);
 }

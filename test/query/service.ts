@@ -94,7 +94,7 @@ export async function startQueryService(
     retention_sessions_days: 15_000,
   };
   await migrate({ client: store, settings, log: silentLog });
-  await createShapes(store, GAP_LIMIT_MS);
+  await createShapes(store, { gapLimitMs: GAP_LIMIT_MS, conversionEvents: CONVERSION_EVENTS });
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
   const moments = openViewMoments({ store, gapLimitMs: GAP_LIMIT_MS, log: silentLog });

@@ -279,6 +279,32 @@ async function checkStats(world: World, events: readonly SessionEvent[]): Promis
   );
 }
 
+/** Seed 003's table says the same of the same events. */
+async function checkTable({ service, history }: World, events: readonly SessionEvent[]): Promise<void> {
+  const found = await service.store.select<object>(
+    `SELECT app_id, session_id, actor, events, conversions, bounced, is_new, exit_page, utm_source
+     FROM sessions WHERE app_id IN {apps:Array(String)} ORDER BY app_id, session_id`,
+    { apps: history.apps },
+  );
+  const text = (session: OracleSession) => `${session.app_id} ${session.session_id}`;
+  const expected = buildSessions(events, { bots: false, conversionEvents: CONVERSION_EVENTS })
+    .toSorted((a, b) => (text(a) < text(b) ? -1 : 1))
+    .map(
+      ({ app_id, session_id, actor, events: count, conversions, bounced, isNew, exitPage, utm_source }) => ({
+        app_id,
+        session_id,
+        actor,
+        events: count,
+        conversions,
+        bounced,
+        is_new: isNew,
+        exit_page: exitPage,
+        utm_source,
+      }),
+    );
+  assert.deepEqual(found, expected);
+}
+
 async function checkHistory(world: World): Promise<void> {
   const { random, history, service } = world;
   const { events } = history;
@@ -293,6 +319,7 @@ async function checkHistory(world: World): Promise<void> {
     const until = Math.ceil(((part + 1) * arrived.length) / parts);
     await service.insert(arrived.slice(Math.ceil((part * arrived.length) / parts), until).map(rowOf));
     const known = arrived.slice(0, until);
+    await checkTable(world, known);
     for (let i = 0; i < 8; i++) {
       await checkList(world, known);
       await checkStats(world, known);

@@ -33,7 +33,11 @@ const FOREVER = {
 };
 
 export async function openMigrated(t: Pick<TestContext, 'after'>, cluster: TestCluster) {
-  const config = readConfig({ ...cluster.env, ...FOREVER });
+  const config = readConfig({
+    ...cluster.env,
+    ...FOREVER,
+    ANALYTICS_CONVERSION_EVENTS: CONVERSION_EVENTS.join(','),
+  });
   const store = await openStore({
     urls: config.chUrls,
     username: config.chUser,

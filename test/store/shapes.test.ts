@@ -39,8 +39,8 @@ const SHAPES: Readonly<Record<string, readonly [string, string][]>> = {
 async function openTables(t: Parameters<typeof startTestClickHouse>[0]) {
   const { client } = await startTestClickHouse(t);
   await migrate({ client, settings, log: silentLog });
-  await createShapes(client, 30_000);
-  await createShapes(client, 30_000);
+  await createShapes(client, { gapLimitMs: 30_000, conversionEvents: ['purchase', "it's"] });
+  await createShapes(client, { gapLimitMs: 30_000, conversionEvents: ['purchase', "it's"] });
   return client;
 }
 

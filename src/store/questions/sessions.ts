@@ -182,7 +182,7 @@ async function readNamed(
     apps: appsSql(values, question.apps),
     bots: question.bots,
     since,
-    conversion: conversionSql(question.conversionEvents, values),
+    conversion: conversionSql(values.texts(question.conversionEvents)),
   };
   const [apps, ids] = [
     listSql(

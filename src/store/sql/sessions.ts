@@ -134,9 +134,19 @@ FROM
 WHERE ${having}`;
 }
 
-/** Condition that an event, as it stands within `namedSessionsSql`, is a conversion (seed 003). */
-export function conversionSql(names: readonly string[], values: SqlValues): string {
-  return `own_event_name IN ${values.texts(names)} OR JSONExtractRaw(properties, 'conversion') = 'true'`;
+/**
+ * Condition that an event, as it stands within the fold, is a conversion (seed 003).
+ * @param names array of names, in SQL
+ */
+export function conversionSql(names: string): string {
+  return `has(${names}, own_event_name) OR JSONExtractRaw(properties, 'conversion') = 'true'`;
+}
+
+/** Every session there is, of everyone but bots. Columns as of `sessionsSql`, and `conversions`. */
+export function allSessionsSql(conversion: string): string {
+  return foldSql(`WHERE ${counts({ apps: '1', bots: false })}`, '1', [
+    `countIf(${conversion}) AS conversions`,
+  ]);
 }
 
 /**
