@@ -71,8 +71,7 @@ test('what is read in parts is what is read at once', async (t) => {
     excluded: [0, 0, 1, 0, 0],
     values: [],
   });
-  for (const eventsPerPart of [30, 130])
-    assert.deepEqual(await readAll(store, {}, { eventsPerPart }), whole);
+  for (const eventsPerPart of [30, 130]) assert.deepEqual(await readAll(store, {}, { eventsPerPart }), whole);
 });
 
 test('where events lie between is told once', async (t) => {
