@@ -52,10 +52,18 @@ export class HistoriesTooLarge extends Error {
   override readonly name = 'HistoriesTooLarge';
 }
 
-/** Events of one statement, about: what ClickHouse holds in memory. */
-const EVENTS_PER_PART = 1_000_000;
-const EVENTS_MAX = 30_000_000;
-export const EVENTS_PER_ACTOR_MAX = 100_000;
+export interface HistoriesLimits {
+  /** Events of one statement, about: what ClickHouse holds in memory. */
+  readonly eventsPerPart: number;
+  readonly eventsMax: number;
+  readonly eventsPerActorMax: number;
+}
+
+const LIMITS: HistoriesLimits = {
+  eventsPerPart: 1_000_000,
+  eventsMax: 30_000_000,
+  eventsPerActorMax: 100_000,
+};
 /** The last moment that a bucket can hold. */
 const LATEST_MS = Date.UTC(2106, 0, 1);
 
@@ -66,23 +74,28 @@ const LATEST_MS = Date.UTC(2106, 0, 1);
 export async function* readHistories(
   store: HistoriesReader,
   question: HistoriesQuestion,
+  limits = LIMITS,
 ): AsyncGenerator<HistoryRow[], void> {
+  const { eventsPerPart, eventsMax, eventsPerActorMax } = limits;
   if (question.range.from >= question.range.to) return;
   const events = await countEvents(store, question);
-  if (events > EVENTS_MAX) {
+  if (events > eventsMax) {
     throw new HistoriesTooLarge(
-      `The funnel is about ${events} events, at most ${EVENTS_MAX} can be looked at. Shorten the range or the window, or choose fewer apps.`,
+      `The funnel is about ${events} events, at most ${eventsMax} can be looked at. Shorten the range or the window, or choose fewer apps.`,
     );
   }
-  const parts = Math.ceil(events / EVENTS_PER_PART);
+  const parts = Math.ceil(events / eventsPerPart);
   for (let part = 0; part < parts; part++) {
     const values = new SqlValues();
-    const sql = historiesSql(question, values, parts === 1 ? '1' : partSql(question, parts, part));
+    const sql = historiesSql(question, values, {
+      which: parts === 1 ? '1' : partSql(question, parts, part),
+      eventsPerActorMax,
+    });
     for await (const rows of store.stream<HistoryRow>(sql, values.params, { settings: WHOLE })) {
-      const long = rows.some((row) => row.times.length > EVENTS_PER_ACTOR_MAX);
+      const long = rows.some((row) => row.times.length > eventsPerActorMax);
       if (long) {
         throw new HistoriesTooLarge(
-          `One ${question.by} has more than ${EVENTS_PER_ACTOR_MAX} events for the funnel. Shorten the range or the window, or filter the steps.`,
+          `One ${question.by} has more than ${eventsPerActorMax} events for the funnel. Shorten the range or the window, or filter the steps.`,
         );
       }
       yield rows;
@@ -128,7 +141,11 @@ function bitsSql(matches: readonly EventMatch[], values: SqlValues): string {
     .reduce((all, one) => `bitOr(${all}, ${one})`);
 }
 
-function historiesSql(question: HistoriesQuestion, values: SqlValues, part: string): string {
+function historiesSql(
+  question: HistoriesQuestion,
+  values: SqlValues,
+  part: { readonly which: string; readonly eventsPerActorMax: number },
+): string {
   const { range, steps, exclusions, gaps, begins, field } = question;
   const canBegin = `bitAnd(served, ${begins}) != 0 AND timestamp < ${values.instant(range.to)}`;
   const value =
@@ -146,12 +163,12 @@ FROM
   FROM
   (
     WITH ${bitsSql(steps, values)} AS served, ${bitsSql(exclusions, values)} AS excluded_by
-    SELECT arraySort(groupArray(${EVENTS_PER_ACTOR_MAX + 1})((
+    SELECT arraySort(groupArray(${part.eventsPerActorMax + 1})((
       toUnixTimestamp64Milli(timestamp) - ${values.add('Int64', range.from)},
       toString(log_topic), log_partition, log_offset, log_index, served, excluded_by, ${value}
     ))) AS events_of
     FROM events
-    WHERE ${scopeSql(question, values)} AND ${part} AND ${gaps ? '1' : '(served != 0 OR excluded_by != 0)'}
+    WHERE ${scopeSql(question, values)} AND ${part.which} AND ${gaps ? '1' : '(served != 0 OR excluded_by != 0)'}
     GROUP BY ${keyOf(question)}
     HAVING countIf(${canBegin}) > 0
   )
