@@ -10,6 +10,7 @@ import { startTestService } from '../support/service.ts';
 
 const REQUEST_EVENTS = 50;
 const PATIENCE_MS = 60_000;
+const POLL_MS = 200;
 const hour = 3_600_000;
 
 type Row = Record<string, unknown>;
@@ -38,7 +39,7 @@ test('from HTTP to the report', { timeout: 180_000 }, async (t) => {
   const query = new URLSearchParams({ ...params, limit: '1000' });
   const count = async () =>
     (await service.get<{ series: { total: number }[] }>(`/metrics?metric=events&${query}`)).series[0]!.total;
-  while ((await count()) < oracle.events.length && performance.now() < deadline) await delay(200);
+  while ((await count()) < oracle.events.length && performance.now() < deadline) await delay(POLL_MS);
 
   const summary = await service.get<Row>(`/v1/behavior/summary?${query}`);
   const { events, users, sessions, page_views } = told.overview(facts);
