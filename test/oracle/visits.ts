@@ -112,7 +112,8 @@ function visit(random: Random, options: VisitOptions): { at: number; event: Json
   const common: Json = { app_id: app };
   if (who < 6) common[who < 4 ? 'user_id' : 'anonymous_id'] = `p${who}`;
   // Ids that several apps use, and visits without any.
-  if (random.chance(0.6)) common.session_id = `visit-${who}-${random.below(3)}`;
+  if (random.chance(0.6))
+    common.session_id = `visit-${who}-${random.below(random.chance(0.5) ? 3 : 1_000_000)}`;
   const campaign = random.chance(0.5)
     ? {
         utm_source: random.pick(['mail', 'ads']),

@@ -322,3 +322,66 @@ test('the period before has the same length, and is cut at the first day there i
   assert.deepEqual([row!.events, (row!.previous as Row).events], [1, 2]);
   await run(service.app, 'overview_stats', { from: '1970-01-02', to: '2026-04-01' });
 });
+
+test('a click on a search, to the millisecond', async (t) => {
+  const service = await start(t);
+  const from = NOW - 60 * minute;
+  const search = (at: number, query: string, session_id: string) =>
+    event(at, 'search', { session_id, ...said({ query, results: 2 }) });
+  const play = (at: number, search_query: string, session_id: string) =>
+    event(at, 'video_start', { session_id, ...said({ search_query }) });
+  await service.insert([
+    search(from, 'river', 's1'),
+    play(from, 'river', 's1'),
+    play(from + 5 * minute, 'river', 's1'),
+    play(from + 5 * minute + 1, 'river', 's1'),
+    play(from + 1, 'river', 's2'),
+    play(from + 1, 'otter', 's1'),
+    play(from - 1, 'river', 's1'),
+    search(from + minute, 'river', ''),
+    play(from + minute, 'river', ''),
+    // The search lies before the range, the click in it.
+    search(from - 5 * minute, 'lake', 's3'),
+    play(from, 'lake', 's3'),
+    search(from - 5 * minute, 'sea', 's4'),
+    play(from + 1, 'sea', 's4'),
+    search(from + minute, 'lake', 's5'),
+    search(from + minute, 'sea', 's5'),
+    event(from, 'search_click', said({ search_query: 'sea' })),
+  ]);
+  const params = { from: new Date(from).toISOString(), to: new Date(NOW).toISOString() };
+  const { rows } = await run(service.app, 'search_analytics', params);
+  assert.deepEqual(
+    rows.map(({ query, searches, clicks, click_rate }) => [query, searches, clicks, click_rate]),
+    [
+      ['river', 2, 2, 1],
+      ['lake', 1, 1, 1],
+      ['sea', 1, 1, 1],
+    ],
+  );
+});
+
+test('a session of a campaign bounces with one page under ten seconds, and begins in the range', async (t) => {
+  const service = await start(t);
+  const from = NOW - 60 * minute;
+  const visit = (session_id: string, lasts: number, begins = from) => [
+    event(begins, 'page_view', { session_id }),
+    event(begins + lasts, 'click', { session_id, utm_campaign: 'may' }),
+  ];
+  await service.insert([
+    ...visit('s1', 9_999),
+    ...visit('s2', 10_000),
+    ...visit('s3', 60_000),
+    event(from, 'click', { session_id: 's4', utm_campaign: 'may' }),
+    // Its campaign is that of the first event that names one.
+    ...visit('s5', 1_000, from + minute),
+    event(from + 2 * minute, 'purchase', { session_id: 's5', utm_campaign: 'june' }),
+    ...visit('before', 5_000, from - 1),
+    ...visit('after', 5_000, NOW),
+  ]);
+  const params = { from: new Date(from).toISOString(), to: new Date(NOW).toISOString() };
+  const { rows } = await run(service.app, 'campaigns', params);
+  const numbers = { sessions: 5, users: 1, events: 10, page_views: 4, bounce_rate: 0.2 };
+  const names = { utm_source: '', utm_medium: '', utm_campaign: 'may' };
+  assert.deepEqual(rows, [{ ...names, ...numbers, conversions: 1, conversion_rate: 0.2 }]);
+});

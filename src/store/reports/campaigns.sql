@@ -1,3 +1,4 @@
+-- Events sort by one integer: timestamp (ms), offset, partition, index in the record.
 SELECT first_utm.1 AS utm_source, first_utm.2 AS utm_medium, first_utm.3 AS utm_campaign,
   count() AS sessions, uniqCombined64If(first_actor, first_actor != '') AS users, sum(session_events) AS events,
   sum(session_pages) AS page_views, countIf(session_pages = 1 AND ended - began < 10000) / sessions AS bounce_rate,
@@ -12,13 +13,16 @@ FROM
   FROM
   (
     SELECT app_id, session_id, event_name, actor, utm_source, utm_medium, utm_campaign,
-      toUnixTimestamp64Milli(timestamp) AS at, (at, log_offset, log_partition, log_index) AS place,
+      toUnixTimestamp64Milli(timestamp) AS at,
+      bitOr(bitShiftLeft(toUInt128(at), 86), bitOr(bitShiftLeft(toUInt128(log_offset), 36),
+        bitOr(bitShiftLeft(toUInt128(log_partition), 22), toUInt128(log_index)))) AS place,
       utm_source != '' OR utm_medium != '' OR utm_campaign != '' AS has_campaign,
       event_name IN {conversion_events:Array(String)}
-        OR (position(properties, 'conversion') > 0 AND JSONType(properties, 'conversion') = 'Bool'
-          AND JSONExtractBool(properties, 'conversion')) AS is_conversion
+        OR (JSONType(properties, 'conversion') = 'Bool' AND JSONExtractBool(properties, 'conversion')) AS is_conversion
     FROM {{events from -86400 to 86400}}
-    WHERE session_id != '' AND (app_id, session_id) IN (SELECT app_id, session_id FROM {{events}} WHERE session_id != '')
+    WHERE session_id != '' AND (app_id, session_id) IN (
+      SELECT app_id, session_id FROM {{events from -86400 to 86400}}
+      WHERE session_id != '' AND (utm_source != '' OR utm_medium != '' OR utm_campaign != ''))
   )
   GROUP BY app_id, session_id
   HAVING is_of_campaign AND began >= toUnixTimestamp64Milli({{from}}) AND began < toUnixTimestamp64Milli({{to}})
