@@ -20,6 +20,8 @@ const OPEN = ['GET /health', 'GET /api/metrics/health', 'GET /ready'];
 const EVERY_APP = ['PUT /v1/videos', 'POST /v1/replay', 'GET /v1/replay', 'DELETE /v1/replay'];
 /** Values for what a route cannot do without. */
 const SAMPLES: Readonly<Record<string, string>> = {
+  name: 'buy',
+  event_name: 'page_view',
   videoId: 'film',
   id: '00000000-0000-7000-8000-000000000000',
   appId: 'a',
@@ -128,6 +130,17 @@ describe('a service with every kind of credential', { timeout: 180_000 }, () => 
     );
     assert.equal(status, 201);
     return body;
+  }
+
+  /** Those who get in everywhere delete it, too. */
+  async function defineFunnel(): Promise<void> {
+    const steps = [{ event_name: 'page_view' }, { event_name: 'search' }];
+    const { status } = await fetch(`${service.url}/v1/funnels/${SAMPLES.name}`, {
+      method: 'PUT',
+      headers: { ...boss, 'content-type': 'application/json' },
+      body: JSON.stringify({ steps, window_seconds: 60 }),
+    });
+    assert.equal(status, 200);
   }
 
   before(async () => {
@@ -252,6 +265,7 @@ describe('a service with every kind of credential', { timeout: 180_000 }, () => 
   });
 
   it('naming an app that one may not see is 403, wherever an app can be named', async () => {
+    await defineFunnel();
     const limited = callers.filter(({ apps }) => apps !== null);
     let asked = 0;
     for (const route of routes) {
@@ -272,6 +286,7 @@ describe('a service with every kind of credential', { timeout: 180_000 }, () => 
   });
 
   it('who is limited to apps gets their data alone, and nothing of the others, on any route', async () => {
+    await defineFunnel();
     const event = (app_id: string, word: string) => ({
       event_name: 'video_start',
       app_id,
