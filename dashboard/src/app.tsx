@@ -4,6 +4,7 @@ import { EventsPage } from './pages/events.tsx';
 import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
+import { ReportsPage } from './pages/reports.tsx';
 import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
 import { SessionsPage } from './pages/sessions.tsx';
 import { SqlPage } from './pages/sql.tsx';
@@ -28,6 +29,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'videos') return <VideosPage />;
   if (match.route.id === 'events') return <EventsPage />;
   if (match.route.id === 'sessions') return <SessionsPage />;
+  if (match.route.id === 'reports') return <ReportsPage />;
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;

@@ -6,6 +6,7 @@ import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
+import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
 import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
 
 /**
@@ -106,6 +107,7 @@ function answer(state: State, url: URL): unknown {
       ],
     }),
     '/v1/videos': () => listVideos(state, query),
+    '/report': () => ({ data: REPORT_TEMPLATES }),
     '/v1/sessions': () => sessionsAnswer(isEmpty, query),
     '/v1/sessions/stats': () => sessionStatsAnswer(isEmpty, query),
   };
@@ -128,7 +130,7 @@ async function sendFile(folder: string, pathname: string, response: ServerRespon
   createReadStream(path).pipe(response);
 }
 
-const API_PATH = /^\/(api|v1|metrics|health)(\/|$)/;
+const API_PATH = /^\/(api|v1|metrics|health|report)(\/|$)/;
 const PROBLEM = 'application/problem+json';
 const BROKEN = {
   type: 'about:blank',
@@ -138,6 +140,12 @@ const BROKEN = {
   code: 'store_unavailable',
   request_id: 'req-1',
 };
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
 
 function handleRequest(
   folder: string,
@@ -153,6 +161,13 @@ function handleRequest(
   state.requests.push(url.pathname + url.search);
   if (state.scenario === 'error') {
     sendJson(response, 503, BROKEN, PROBLEM);
+    return;
+  }
+  if (request.method === 'POST' && url.pathname === '/report') {
+    void readJson(request).then((body) => {
+      const { template } = body as { template: string };
+      sendJson(response, 200, reportAnswer(state.scenario === 'empty', template));
+    });
     return;
   }
   const body = answer(state, url);

@@ -296,3 +296,35 @@ export interface Session {
   errors: number;
   conversions: number;
 }
+
+/** JSON Schema of one parameter, as far as reports use it. */
+export interface ReportParam {
+  type?: 'string' | 'integer' | 'number' | 'boolean' | 'array';
+  enum?: string[];
+  default?: unknown;
+  description?: string;
+  minimum?: number;
+  maximum?: number;
+}
+
+export interface ReportColumn {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'time' | 'object';
+  description?: string;
+}
+
+export interface ReportTemplate {
+  template: string;
+  title: string;
+  description: string;
+  params: { properties: Record<string, ReportParam> };
+  columns: ReportColumn[];
+}
+
+export interface Report {
+  template: string;
+  columns: ReportColumn[];
+  rows: Record<string, SqlCell>[];
+  generated_at: string;
+  cached: boolean;
+}

@@ -58,6 +58,16 @@ export const ROUTES: readonly Route[] = [
     isWideOnly: true,
   },
   {
+    id: 'reports',
+    label: 'Reports',
+    path: '/reports',
+    icon: 'reports',
+    key: 'r',
+    hasRange: true,
+    needsEvents: true,
+    isWideOnly: true,
+  },
+  {
     id: 'sql',
     label: 'SQL',
     path: '/sql',

@@ -1,18 +1,10 @@
-import { useMemo, useState } from 'preact/hooks';
+import { AnswerView } from '../../answer/view.tsx';
 import type { ApiError } from '../../data/api.ts';
-import type { SqlAnswer, SqlCell } from '../../data/types.ts';
+import type { SqlAnswer } from '../../data/types.ts';
 import { fullNumber, milliseconds, shortNumber } from '../../format/number.ts';
-import { ChartView } from '../../ui/chart-panel.tsx';
 import { Icon } from '../../ui/icon.tsx';
-import { Panel } from '../../ui/panel.tsx';
 import { Popover } from '../../ui/popover.tsx';
-import { RankedList } from '../../ui/ranked-list.tsx';
-import { Scroller } from '../../ui/scroller.tsx';
-import { isNumber, type Picture, pictureOf, spellCell } from './shape.ts';
 import type { ExportFormat } from './use-console.ts';
-
-const ROWS_AT_ONCE = 200;
-const CHART_HEIGHT = 304;
 
 interface Props {
   answer: SqlAnswer;
@@ -22,53 +14,30 @@ interface Props {
   onSave(format: ExportFormat): void;
 }
 
-/** An answer as a table, or as the picture that suits it. */
+/** What a statement answered, and the ways to take it along. */
 export function Answer({ answer, isStale, busy, error, onSave }: Props) {
-  const picture = useMemo(() => pictureOf(answer), [answer]);
-  const [wanted, setWanted] = useState<'table' | 'chart'>('table');
-  const shown = picture.kind === 'none' ? 'table' : wanted;
   return (
-    <Panel
+    <AnswerView
       title="Answer"
-      class="sql-answer"
-      tools={
+      answer={answer}
+      summary={summary(answer)}
+      isStale={isStale}
+      tools={<Files busy={busy} onSave={onSave} />}
+      notes={
         <>
-          <span class="muted" role="status">
-            {summary(answer)}
-          </span>
-          {picture.kind !== 'none' && (
-            <div class="segments">
-              {(['table', 'chart'] as const).map((view) => (
-                <button
-                  key={view}
-                  type="button"
-                  class="segment"
-                  aria-pressed={shown === view}
-                  onClick={() => setWanted(view)}
-                >
-                  {view === 'table' ? 'Table' : 'Chart'}
-                </button>
-              ))}
-            </div>
+          {error !== null && (
+            <p class="stale-note" role="alert">
+              <Icon name="alert" size={14} /> Not saved: {error.message}
+            </p>
           )}
-          <Files busy={busy} onSave={onSave} />
+          {answer.truncated && (
+            <p class="panel-note">
+              There are more rows than these; save the answer as a file, or add a LIMIT or a GROUP BY.
+            </p>
+          )}
         </>
       }
-    >
-      {error !== null && (
-        <p class="stale-note" role="alert">
-          <Icon name="alert" size={14} /> Not saved: {error.message}
-        </p>
-      )}
-      {answer.truncated && (
-        <p class="panel-note">
-          There are more rows than these; save the answer as a file, or add a LIMIT or a GROUP BY.
-        </p>
-      )}
-      <div class={isStale ? 'fresh dimmed' : 'fresh'} aria-busy={isStale}>
-        {shown === 'table' ? <Rows answer={answer} /> : <Drawn picture={picture} />}
-      </div>
-    </Panel>
+    />
   );
 }
 
@@ -76,82 +45,6 @@ function summary({ row_count, elapsed_ms, read_rows }: SqlAnswer): string {
   const rows = `${fullNumber(row_count)} ${row_count === 1 ? 'row' : 'rows'}`;
   const read = read_rows === null ? '' : `, ${shortNumber(read_rows)} read`;
   return `${rows} in ${milliseconds(elapsed_ms)}${read}`;
-}
-
-function Drawn({ picture }: { picture: Picture }) {
-  if (picture.kind === 'lines')
-    return (
-      <ChartView
-        input={picture.input}
-        height={CHART_HEIGHT}
-        subtitle="SQL"
-        note="Times in your zone; the table has them in UTC."
-      />
-    );
-  if (picture.kind === 'bars')
-    return (
-      <RankedList
-        label={picture.value}
-        rows={picture.rows}
-        total={null}
-        short={shortNumber}
-        full={fullNumber}
-      />
-    );
-  return null;
-}
-
-function Rows({ answer }: { answer: SqlAnswer }) {
-  const [shown, setShown] = useState(ROWS_AT_ONCE);
-  const { columns, rows } = answer;
-  const numeric = columns.map(isNumber);
-  if (rows.length === 0) return <p class="panel-note">No row fits.</p>;
-  return (
-    <>
-      <Scroller label="Rows" class="table-scroll sql-rows">
-        <table class="table">
-          <thead>
-            <tr>
-              {columns.map((column, index) => (
-                <th key={index} scope="col" class={numeric[index] ? 'num' : ''} title={column.type}>
-                  {column.name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.slice(0, shown).map((row, index) => (
-              <tr key={index}>
-                {row.map((cell, column) => (
-                  <Cell key={column} cell={cell} isNumeric={numeric[column]!} />
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroller>
-      {rows.length > shown && (
-        <footer class="panel-foot">
-          <button type="button" class="link" onClick={() => setShown(shown + ROWS_AT_ONCE)}>
-            Show {Math.min(ROWS_AT_ONCE, rows.length - shown)} more
-          </button>
-          <span class="muted">
-            {fullNumber(shown)} of {fullNumber(rows.length)} shown
-          </span>
-        </footer>
-      )}
-    </>
-  );
-}
-
-function Cell({ cell, isNumeric }: { cell: SqlCell; isNumeric: boolean }) {
-  if (cell === null) return <td class="muted">NULL</td>;
-  const text = spellCell(cell);
-  return (
-    <td class={isNumeric ? 'num' : 'sql-cell'} title={text.length > 40 ? text : undefined}>
-      {text}
-    </td>
-  );
 }
 
 const FORMATS: readonly { format: ExportFormat; label: string }[] = [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { pictureOf } from '../../../../dashboard/src/pages/sql/shape.ts';
+import { pictureOf } from '../../../dashboard/src/answer/shape.ts';
 
 type Columns = readonly (readonly [name: string, type: string])[];
 
@@ -8,10 +8,6 @@ function picture(columns: Columns, rows: (string | number | null)[][]) {
   return pictureOf({
     columns: columns.map(([name, type]) => ({ name, type })),
     rows,
-    row_count: rows.length,
-    truncated: false,
-    elapsed_ms: 1,
-    read_rows: 1,
   });
 }
 

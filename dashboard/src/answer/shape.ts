@@ -1,8 +1,14 @@
-import type { ChartInput } from '../../chart/chart-data.ts';
-import type { SqlAnswer, SqlCell, SqlColumn } from '../../data/types.ts';
-import { shortNumber } from '../../format/number.ts';
-import { INTERVAL_MS, type Interval } from '../../state/range.ts';
-import type { RankedRow } from '../../ui/ranked-list.tsx';
+import type { ChartInput } from '../chart/chart-data.ts';
+import type { SqlCell, SqlColumn } from '../data/types.ts';
+import { shortNumber } from '../format/number.ts';
+import { INTERVAL_MS, type Interval } from '../state/range.ts';
+import type { RankedRow } from '../ui/ranked-list.tsx';
+
+/** Columns and rows of an answer, whoever gave it. */
+export interface Rows {
+  columns: readonly SqlColumn[];
+  rows: readonly (readonly SqlCell[])[];
+}
 
 /** What picture an answer can be drawn as: lines over time, bars by name, or none. */
 export type Picture =
@@ -37,7 +43,7 @@ function isTime({ type }: SqlColumn): boolean {
 /** ClickHouse writes times without a zone, in UTC. */
 function readTime(cell: SqlCell): number {
   const text = String(cell).replace(' ', 'T');
-  return Date.parse(text.includes('T') ? `${text}Z` : text) / 1000;
+  return Date.parse(text.includes('T') && !text.endsWith('Z') ? `${text}Z` : text) / 1000;
 }
 
 function readNumber(cell: SqlCell | undefined): number | null {
@@ -52,7 +58,7 @@ export function spellCell(cell: SqlCell): string {
   return typeof cell === 'object' ? JSON.stringify(cell) : String(cell);
 }
 
-export function pictureOf(answer: SqlAnswer): Picture {
+export function pictureOf(answer: Rows): Picture {
   const { columns, rows } = answer;
   const numbers = columns.flatMap((column, index) => (isNumber(column) ? [index] : []));
   if (rows.length < 2 || numbers.length === 0) return { kind: 'none' };
@@ -77,7 +83,7 @@ export function pictureOf(answer: SqlAnswer): Picture {
 
 /** One line a number, or a line a name where there is one number and one name; null where that would be too many. */
 function lines(
-  answer: SqlAnswer,
+  answer: Rows,
   time: number,
   numbers: readonly number[],
   name: number | undefined,
