@@ -1,6 +1,6 @@
 /**
  * Reports and the behaviour summary against brute force, over random histories and visits that arrive in several parts,
- * some late, with recomputes in between. ORACLE_ROUNDS sets how many (default 4), ORACLE_SEED where they begin.
+ * some late, with recomputes in between. ORACLE_ROUNDS sets how many (default 3), ORACLE_SEED where they begin.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ import { rowOf } from './rows.ts';
 import { type QueryService, startQueryService } from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
-const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 4);
+const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 3);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
 
 type Row = Record<string, unknown>;
@@ -232,5 +232,5 @@ test('reports and the summary agree with the oracle', { timeout: 3_600_000 }, as
 });
 
 test('so they do where rows lie on three shards', { timeout: 3_600_000 }, async (t) => {
-  await replayAll(await startShardedQueryService(t, 3), Math.ceil(ROUNDS / 2));
+  await replayAll(await startShardedQueryService(t, 3), Math.ceil(ROUNDS / 3));
 });

@@ -1,7 +1,7 @@
 /**
  * Sessions and their statistics against the oracle, over random histories: events arrive in several parts in any order,
  * some long after their time, and after every part each kind of question has to have the right answer.
- * ORACLE_ROUNDS sets how many histories (default 6), ORACLE_SEED where they begin.
+ * ORACLE_ROUNDS sets how many histories (default 3), ORACLE_SEED where they begin.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -20,7 +20,7 @@ import {
 import { CONVERSION_EVENTS, type QueryService, startQueryService, type TestRow } from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
-const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 6);
+const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 3);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
 const MINUTE = 60_000;
 const DAY = 1440 * MINUTE;
