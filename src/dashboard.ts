@@ -13,6 +13,7 @@ const PAGES = [
   '/videos/*',
   '/event-log',
   '/sessions',
+  '/funnels',
   '/reports',
   '/sql',
   '/pipeline',

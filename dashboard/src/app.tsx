@@ -1,6 +1,7 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
+import { FunnelsPage } from './pages/funnels.tsx';
 import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
@@ -29,6 +30,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'videos') return <VideosPage />;
   if (match.route.id === 'events') return <EventsPage />;
   if (match.route.id === 'sessions') return <SessionsPage />;
+  if (match.route.id === 'funnels') return <FunnelsPage />;
   if (match.route.id === 'reports') return <ReportsPage />;
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;

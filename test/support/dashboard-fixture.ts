@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
+import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
 import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
 import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
@@ -108,6 +109,9 @@ function answer(state: State, url: URL): unknown {
     }),
     '/v1/videos': () => listVideos(state, query),
     '/report': () => ({ data: REPORT_TEMPLATES }),
+    '/v1/funnels': () => ({ data: isEmpty ? [] : FUNNELS }),
+    '/v1/funnels/to-the-end': () => funnelAnswer(query),
+    '/v1/funnels/sign-up': () => funnelAnswer(query),
     '/v1/sessions': () => sessionsAnswer(isEmpty, query),
     '/v1/sessions/stats': () => sessionStatsAnswer(isEmpty, query),
   };

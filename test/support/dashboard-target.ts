@@ -58,6 +58,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/videos', heading: 'Videos' },
   { path: '/sessions', heading: 'Sessions' },
   { path: '/event-log', heading: 'Events' },
+  { path: '/funnels', heading: 'Funnels' },
   { path: '/reports', heading: 'Reports' },
   { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },

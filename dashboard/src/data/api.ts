@@ -28,11 +28,18 @@ export class ApiError extends Error {
   }
 }
 
+export interface SendOptions {
+  harmless?: boolean;
+  signal?: AbortSignal;
+  /** Default: POST. */
+  method?: 'POST' | 'PUT' | 'DELETE';
+}
+
 export interface Api {
   /** Path and query of a request, in one spelling, so that equal questions have equal keys. */
   read<T>(key: string, signal?: AbortSignal): Promise<T>;
-  /** Posts JSON. What was read before may have changed by it, so it is forgotten, unless it is said to be `harmless`. */
-  send<T>(path: string, body: unknown, options?: { harmless?: boolean; signal?: AbortSignal }): Promise<T>;
+  /** Sends JSON. What was read before may have changed by it, so it is forgotten, unless it is said to be `harmless`. */
+  send<T>(path: string, body: unknown, options?: SendOptions): Promise<T>;
   /** Posts JSON and takes the answer as a file. */
   download(path: string, body: unknown, signal?: AbortSignal): Promise<Blob>;
   cached<T>(key: string): T | undefined;
@@ -76,11 +83,12 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
   const cache = new Map<string, unknown>();
   let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
 
-  async function ask(key: string, signal?: AbortSignal, body?: unknown): Promise<Response> {
+  async function ask(key: string, signal?: AbortSignal, body?: unknown, method = 'POST'): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' };
     if (credential !== null) headers.authorization = `Bearer ${credential}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
-    const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
+    const sent =
+      body !== undefined ? { method, body: JSON.stringify(body) } : method === 'DELETE' ? { method } : {};
     try {
       return await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
@@ -110,9 +118,9 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
     async send<T>(
       path: string,
       body: unknown,
-      { harmless = false, signal }: { harmless?: boolean; signal?: AbortSignal } = {},
+      { harmless = false, signal, method = 'POST' }: SendOptions = {},
     ) {
-      const response = await ask(path, signal, body);
+      const response = await ask(path, signal, body, method);
       if (!harmless) cache.clear();
       if (!response.ok) throw await readProblem(response);
       return (await response.json()) as T;

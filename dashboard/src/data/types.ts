@@ -328,3 +328,51 @@ export interface Report {
   generated_at: string;
   cached: boolean;
 }
+
+export interface FunnelFilter {
+  field: string;
+  op: string;
+  value: string | number | (string | number)[];
+}
+
+export interface FunnelStep {
+  name: string | null;
+  event_name: string;
+  filters: FunnelFilter[];
+}
+
+/** As `PUT /v1/funnels/{name}` takes it. */
+export interface FunnelDefinition {
+  title: string | null;
+  app_id: string | null;
+  steps: FunnelStep[];
+  window_seconds: number;
+  step_window_seconds: number | null;
+  order: 'ordered' | 'strict' | 'unordered';
+  count_by: 'actor' | 'session';
+  exclusions: unknown[];
+}
+
+export interface Funnel extends FunnelDefinition {
+  name: string;
+}
+
+export interface FunnelStepCount {
+  step: number;
+  name: string | null;
+  event_name: string;
+  count: number;
+  conversion_from_start: number;
+  conversion_from_previous: number;
+  drop_off: number;
+  median_seconds_from_previous: number | null;
+}
+
+export interface FunnelAnswer {
+  name: string;
+  count_by: 'actor' | 'session';
+  steps: FunnelStepCount[];
+  total_conversion: number;
+  breakdown: { value: string; steps: FunnelStepCount[] }[];
+  truncated?: true;
+}

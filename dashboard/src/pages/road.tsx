@@ -87,7 +87,12 @@ export function Road({ pipeline }: { pipeline: Pipeline }) {
         <Fact label="Lag" value={milliseconds(lagMs)} />
       </Station>
       <Flow rate={rates.insert_eps} />
-      <Station name={store.kind} kind={store.version} state={storeOk ? 'good' : 'bad'} word={store.state}>
+      <Station
+        name="ClickHouse"
+        kind={`${store.kind} ${store.version}`}
+        state={storeOk ? 'good' : 'bad'}
+        word={store.state}
+      >
         <Fact
           label="Events"
           value={shortNumber(store.rows)}

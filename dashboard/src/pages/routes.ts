@@ -58,6 +58,16 @@ export const ROUTES: readonly Route[] = [
     isWideOnly: true,
   },
   {
+    id: 'funnels',
+    label: 'Funnels',
+    path: '/funnels',
+    icon: 'funnels',
+    key: 'f',
+    hasRange: true,
+    needsEvents: true,
+    isWideOnly: true,
+  },
+  {
     id: 'reports',
     label: 'Reports',
     path: '/reports',
