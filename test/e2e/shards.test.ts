@@ -15,7 +15,7 @@ import {
 import { startTestService } from '../support/service.ts';
 import { startTestCluster } from '../support/shards.ts';
 
-const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 10);
+const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 4);
 
 /** Rows lie where their partition says, and nowhere else. */
 async function verifyPlaces(shards: readonly StoreClient[]): Promise<void> {

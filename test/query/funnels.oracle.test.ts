@@ -1,6 +1,6 @@
 /**
  * What a funnel says against a count by brute force: random rows of several actors and apps, inserted out of order, random
- * funnels, every run of every actor looked at. ORACLE_ROUNDS sets how many (default 25), ORACLE_SEED where they begin.
+ * funnels, every run of every actor looked at. ORACLE_ROUNDS sets how many (default 12), ORACLE_SEED where they begin.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import { bruteRun } from './funnels/brute.ts';
 import { type QueryService, startQueryService, type TestRow } from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
-const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 25);
+const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 12);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
 const START = Date.UTC(2026, 2, 29);
 const second = 1_000;

@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../oracle/random.ts';
 import { openAccess, type QueryService, startQueryApp, startQueryService, type TestRow } from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
-const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 12);
+const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 6);
 const SEED = Number(process.env.ORACLE_SEED ?? 1);
 const hour = 3_600_000;
 const day = 24 * hour;
