@@ -1,15 +1,5 @@
 import { existsSync } from 'node:fs';
-import { runApp } from './commands/app.ts';
-import { runDlq } from './commands/dlq.ts';
-import { runKey } from './commands/key.ts';
-import { runLog } from './commands/log.ts';
-import { runMigrate } from './commands/migrate.ts';
-import { runReplayCommand } from './commands/replay.ts';
-import { runStart } from './commands/start.ts';
-import { runStatus } from './commands/status.ts';
-import { runTopics } from './commands/topics.ts';
 import { ConfigError, readConfig, settingsMarkdown } from './config.ts';
-import { runDemo } from './demo/demo.ts';
 import { StartError } from './start-error.ts';
 import { readVersion } from './version.ts';
 
@@ -24,18 +14,46 @@ export interface Io {
 
 type Command = (argv: string[], io: Io) => Promise<number>;
 
-const commands: Readonly<Record<string, { run: Command; doc: string }>> = {
-  start: { run: runStart, doc: 'run the service (all roles, or --roles ingest,pipeline,query,live)' },
-  demo: { run: runDemo, doc: 'send a realistic stream of viewers, and verify the numbers' },
-  migrate: { run: runMigrate, doc: 'create or update the tables in ClickHouse' },
-  log: { run: runLog, doc: 'move the local log to Kafka (log move)' },
-  replay: { run: runReplayCommand, doc: 'compare what is stored with the log, and repair it' },
-  topics: { run: runTopics, doc: 'create the topics in Kafka (topics create)' },
-  status: { run: runStatus, doc: 'say how a running service is' },
-  dlq: { run: runDlq, doc: 'list, fix, replay and discard dead letters' },
-  app: { run: runApp, doc: 'create and list apps' },
-  key: { run: runKey, doc: 'create, list, rotate and revoke API keys' },
-  settings: { run: printSettings, doc: 'print every setting as a table' },
+/** Each is loaded when it is called: none waits for what only another needs. */
+const commands: Readonly<Record<string, { load: () => Promise<Command>; doc: string }>> = {
+  start: {
+    load: async () => (await import('./commands/start.ts')).runStart,
+    doc: 'run the service (all roles, or --roles ingest,pipeline,query,live)',
+  },
+  demo: {
+    load: async () => (await import('./demo/demo.ts')).runDemo,
+    doc: 'send a realistic stream of viewers, and verify the numbers',
+  },
+  migrate: {
+    load: async () => (await import('./commands/migrate.ts')).runMigrate,
+    doc: 'create or update the tables in ClickHouse',
+  },
+  log: {
+    load: async () => (await import('./commands/log.ts')).runLog,
+    doc: 'move the local log to Kafka (log move)',
+  },
+  replay: {
+    load: async () => (await import('./commands/replay.ts')).runReplayCommand,
+    doc: 'compare what is stored with the log, and repair it',
+  },
+  topics: {
+    load: async () => (await import('./commands/topics.ts')).runTopics,
+    doc: 'create the topics in Kafka (topics create)',
+  },
+  status: {
+    load: async () => (await import('./commands/status.ts')).runStatus,
+    doc: 'say how a running service is',
+  },
+  dlq: {
+    load: async () => (await import('./commands/dlq.ts')).runDlq,
+    doc: 'list, fix, replay and discard dead letters',
+  },
+  app: { load: async () => (await import('./commands/app.ts')).runApp, doc: 'create and list apps' },
+  key: {
+    load: async () => (await import('./commands/key.ts')).runKey,
+    doc: 'create, list, rotate and revoke API keys',
+  },
+  settings: { load: async () => printSettings, doc: 'print every setting as a table' },
 };
 
 const HELP = `Usage: sluice <command> [options]
@@ -73,7 +91,8 @@ export async function main(argv: string[]): Promise<number> {
   const ending = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ending.abort(signal));
   try {
-    return await command.run(rest, { stdout: process.stdout, stderr: process.stderr, signal: ending.signal });
+    const run = await command.load();
+    return await run(rest, { stdout: process.stdout, stderr: process.stderr, signal: ending.signal });
   } catch (error) {
     return report(error);
   }
