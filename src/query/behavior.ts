@@ -6,22 +6,10 @@ import type { Filter } from '../store/sql/filters.ts';
 import type { Dimension, Metric } from '../store/sql/metric-measures.ts';
 import { dateOf } from './answer-routes.ts';
 import { localDate } from './calendar.ts';
-import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
 import type { ReportDesk, ReportScope } from './report-desk.ts';
-import {
-  appIdParam,
-  botsParam,
-  exactParam,
-  fromParam,
-  iso,
-  isoTime,
-  LIMIT_DEFAULT,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { exactParam, iso, isoTime, LIMIT_DEFAULT, nullable } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 /** Seed 003: answers are kept five minutes. */
@@ -31,11 +19,7 @@ const APPS_IN_KEY_MAX = 100;
 const VITALS = ['LCP', 'INP', 'CLS', 'FCP', 'TTFB'] as const;
 
 const Query = Type.Object({
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
   exact: exactParam,
   limit: Type.Optional(
     Type.Integer({
@@ -98,7 +82,7 @@ export function addBehaviorRoute(app: FastifyInstance, options: QueryOptions, de
         cached: {
           // The place of {serviceId} in seed 003's key.
           name: (request) => `behavior:${nameApps((request as Asked).query.app_id)}`,
-          date: (request) => readDays((request as Asked).query, options.now()),
+          date: (request) => readDays(request, options.now()),
           keptMs: KEPT_MS,
         },
       },
@@ -114,9 +98,7 @@ export function addBehaviorRoute(app: FastifyInstance, options: QueryOptions, de
     async (request): Promise<Static<typeof Answer>> => {
       const { query } = request;
       const scope: ReportScope & { exact: boolean } = {
-        range: readRange(query, readTimezone(query.timezone), options.now()),
-        apps: readApps(request as FastifyRequest, query.app_id),
-        bots: query.bots ?? false,
+        ...readScope(request as FastifyRequest, options.now()),
         exact: query.exact ?? false,
       };
       const { limit = LIMIT_DEFAULT } = query;
@@ -156,11 +138,11 @@ function nameApps(apps: readonly string[] = []): string {
 }
 
 /** The day or the days that are meant, since those that are meant by default move. */
-function readDays(query: Static<typeof Query>, now: number): string {
-  if (query.from !== undefined || query.to !== undefined) return dateOf([query.from, query.to]);
-  const zone = readTimezone(query.timezone);
-  const { from, to } = readRange(query, zone, now);
-  return `${localDate(zone, from)}..${localDate(zone, to - 1)}`;
+function readDays(request: FastifyRequest, now: number): string {
+  const { from, to } = (request as Asked).query;
+  if (from !== undefined || to !== undefined) return dateOf([from, to]);
+  const { zone, range } = readScope(request, now);
+  return `${localDate(zone, range.from)}..${localDate(zone, range.to - 1)}`;
 }
 
 interface Grouped {

@@ -2,27 +2,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { askEvents, type EventPlace, type StoredEventRow } from '../store/questions/events.ts';
 import type { Filter } from '../store/sql/filters.ts';
-import type { AnswerScope } from './answer-routes.ts';
-import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import { readFilters } from './filter.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
 import {
-  appIdParam,
-  botsParam,
   cursorParam,
   filterParam,
-  fromParam,
   iso,
   isoTime,
   LIMIT_DEFAULT,
   limitParam,
   nullable,
   pageOf,
-  timezoneParam,
-  toParam,
 } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 /** Parameters that filter by one field's value; several values with commas are not split, as ids may hold them. */
@@ -37,11 +30,7 @@ const Query = Type.Object({
   video_id: field,
   view_id: field,
   filter: filterParam,
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
   order: Type.Optional(
     Type.Enum(['desc', 'asc'], { description: 'By timestamp. Default: desc, the newest first.' }),
   ),
@@ -81,21 +70,13 @@ const Item = Type.Object({
 });
 const Answer = pageOf(Item);
 
-type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
-
-function readScope(request: Asked, { now }: QueryOptions): AnswerScope {
-  const { query } = request;
-  const range = readRange(query, readTimezone(query.timezone), now());
-  return { range, apps: readApps(request as FastifyRequest, query.app_id) };
-}
-
 export function addEventsRoute(app: FastifyInstance, options: QueryOptions): void {
   app.get<{ Querystring: Static<typeof Query> }>(
     '/v1/events',
     {
       config: {
         scopes: ['read'],
-        cached: { name: 'events', scope: (request) => readScope(request as Asked, options) },
+        cached: { name: 'events', scope: (request) => readScope(request, options.now()) },
       },
       schema: {
         summary: 'Events as stored',
@@ -113,10 +94,8 @@ export function addEventsRoute(app: FastifyInstance, options: QueryOptions): voi
       const key = listKey(['events', list]);
       const rows = await ask(
         askEvents(options.store, {
-          range: readRange(query, readTimezone(query.timezone), options.now()),
-          apps: readApps(request as FastifyRequest, query.app_id),
+          ...readScope(request as FastifyRequest, options.now()),
           filters: [...fieldFilters(query), ...readFilters(query.filter)],
-          bots: query.bots ?? false,
           order,
           after: readPlace(cursor, key),
           // One more tells whether there is another page.

@@ -9,17 +9,8 @@ import { unknownField } from './filter.ts';
 import { countFunnel, type FunnelFigures, type FunnelQuestion } from './funnels/count.ts';
 import { GivenDefinition, readDefinition } from './funnels/definition.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  fromParam,
-  iso,
-  isoTime,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { iso, isoTime, nullable } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 /** `/v1/funnels`: definitions in the catalogue, and what they count. */
@@ -56,11 +47,7 @@ const Query = Type.Object({
       description: 'A column, or `properties.x.y`: the counts by its value at the first event of each run.',
     }),
   ),
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -138,10 +125,11 @@ function addCountRoute(app: FastifyInstance, options: QueryOptions): void {
       const { query } = request;
       const funnel = await ask(catalog.funnels.get(request.params.name));
       if (funnel === null || !isVisible(plain, funnel)) throw notFound(request.params.name);
+      const { range, bots } = readScope(plain, options.now());
       const question: FunnelQuestion = {
-        range: readRange(query, readTimezone(query.timezone), options.now()),
+        range,
         apps: appsOf(plain, query.app_id, funnel),
-        bots: query.bots ?? false,
+        bots,
         breakdown: readField(query.breakdown),
         limit: query.limit ?? GROUPS_DEFAULT,
       };

@@ -6,22 +6,10 @@ import { DIMENSIONS, type Dimension, METRICS, measureOf } from '../store/sql/met
 import type { TimeRange } from '../store/sql/range.ts';
 import type { AnswerScope } from './answer-routes.ts';
 import { INTERVAL_MS, INTERVALS, type Interval, intervalStarts } from './calendar.ts';
-import { readApps } from './caller.ts';
 import { readFilters } from './filter.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  exactParam,
-  filterParam,
-  fromParam,
-  iso,
-  isoTime,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { exactParam, filterParam, iso, isoTime, nullable } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 const GROUPS_DEFAULT = 100;
@@ -32,8 +20,7 @@ const GROUP_BY_MAX = 2;
 
 const Query = Type.Object({
   metric: Type.Enum([...METRICS], { description: METRICS.join(', ') }),
-  from: fromParam,
-  to: toParam,
+  ...scopeParams,
   interval: Type.Optional(
     Type.Enum([...INTERVALS], {
       description: `${INTERVALS.join(', ')}; without it totals only. Weeks begin on Monday.`,
@@ -43,8 +30,6 @@ const Query = Type.Object({
     Type.Array(Type.String(), { description: `Up to two, with a comma, of ${DIMENSIONS.join(', ')}.` }),
   ),
   filter: filterParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
@@ -52,7 +37,6 @@ const Query = Type.Object({
       description: `Groups at most, by total. Default: ${GROUPS_DEFAULT}.`,
     }),
   ),
-  bots: botsParam,
   exact: exactParam,
 });
 
@@ -75,11 +59,9 @@ const Answer = Type.Object({
 type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
 
 /** A view may begin earlier, or go on, by an event of any time; all else is counted where it lies. */
-function readScope(request: Asked, { now }: QueryOptions): AnswerScope | null {
-  const { query } = request;
-  if (measureOf(query.metric, false).of === 'views') return null;
-  const range = readRange(query, readTimezone(query.timezone), now());
-  return { range, apps: readApps(request as FastifyRequest, query.app_id) };
+function readAnswerScope(request: Asked, { now }: QueryOptions): AnswerScope | null {
+  if (measureOf(request.query.metric, false).of === 'views') return null;
+  return readScope(request as FastifyRequest, now());
 }
 
 export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): void {
@@ -88,7 +70,7 @@ export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): vo
     {
       config: {
         scopes: ['read'],
-        cached: { name: 'metrics', scope: (request) => readScope(request as Asked, options) },
+        cached: { name: 'metrics', scope: (request) => readAnswerScope(request as Asked, options) },
       },
       schema: {
         summary: 'Aggregated metrics',
@@ -101,8 +83,8 @@ export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): vo
     },
     async (request): Promise<Static<typeof Answer>> => {
       const { query } = request;
-      const zone = readTimezone(query.timezone);
-      const range = readRange(query, zone, options.now());
+      const { zone, ...scope } = readScope(request as FastifyRequest, options.now());
+      const { range } = scope;
       const { interval = null, limit = GROUPS_DEFAULT } = query;
       const groupBy = readGroupBy(query.group_by);
       if (interval !== null) checkSize(range, interval, groupBy.length === 0 ? 1 : limit);
@@ -110,12 +92,10 @@ export function addMetricsRoute(app: FastifyInstance, options: QueryOptions): vo
       const answer = await ask(
         askMetrics(options.store, options.moments, {
           metric: query.metric,
-          range,
+          ...scope,
           starts: starts?.map((at) => at / 1000) ?? null,
           groupBy,
           filters: readFilters(query.filter),
-          apps: readApps(request as FastifyRequest, query.app_id),
-          bots: query.bots ?? false,
           exact: query.exact ?? false,
           limit: groupBy.length === 0 ? 1 : limit,
           gapLimitMs: options.gapLimitMs,

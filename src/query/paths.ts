@@ -2,20 +2,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { HttpProblem } from '../http/problem.ts';
 import { askPaths } from '../store/questions/paths.ts';
-import type { AnswerScope } from './answer-routes.ts';
-import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  fromParam,
-  iso,
-  isoTime,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { iso, isoTime, nullable } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 const DEPTH_DEFAULT = 5;
@@ -47,11 +36,7 @@ const Query = Type.Object({
       description: `Links of a step at most, those of most sessions first. Default: ${LIMIT_DEFAULT}.`,
     }),
   ),
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
 });
 const count = Type.Integer({ minimum: 0 });
 const step = Type.Integer({ minimum: 1 });
@@ -65,21 +50,13 @@ const Answer = Type.Object({
   links: Type.Array(Type.Object({ step, from: Type.String(), to: Type.String(), sessions: count })),
 });
 
-type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
-
-function readScope(request: Asked, { now }: QueryOptions): AnswerScope {
-  const { query } = request;
-  const range = readRange(query, readTimezone(query.timezone), now());
-  return { range, apps: readApps(request as FastifyRequest, query.app_id) };
-}
-
 export function addPathsRoute(app: FastifyInstance, options: QueryOptions): void {
   app.get<{ Querystring: Static<typeof Query> }>(
     '/v1/paths',
     {
       config: {
         scopes: ['read'],
-        cached: { name: 'paths', scope: (request) => readScope(request as Asked, options) },
+        cached: { name: 'paths', scope: (request) => readScope(request, options.now()) },
       },
       schema: {
         summary: 'Paths through sessions',
@@ -98,25 +75,23 @@ export function addPathsRoute(app: FastifyInstance, options: QueryOptions): void
           'start and end: paths go on from a start or back from an end. Give one of the two.',
         );
       }
-      const { range, apps } = readScope(request, options);
+      const scope = readScope(request as FastifyRequest, options.now());
       const paths = await ask(
         askPaths(options.store, {
-          range,
+          ...scope,
           by,
           at: start ?? end,
           back: end !== null,
           depth: query.depth ?? DEPTH_DEFAULT,
           limit: query.limit ?? LIMIT_DEFAULT,
-          apps,
-          bots: query.bots ?? false,
         }),
       );
       return {
         by,
         start,
         end,
-        from: iso(range.from),
-        to: iso(range.to),
+        from: iso(scope.range.from),
+        to: iso(scope.range.to),
         nodes: [...paths.nodes],
         links: [...paths.links],
       };

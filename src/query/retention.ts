@@ -2,24 +2,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
 import { HttpProblem } from '../http/problem.ts';
 import { askRetention } from '../store/questions/retention.ts';
-import type { TimeRange } from '../store/sql/range.ts';
 import type { AnswerScope } from './answer-routes.ts';
 import { INTERVAL_MS, intervalStarts, localDate } from './calendar.ts';
-import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  fromParam,
-  iso,
-  isoTime,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { iso, isoTime, nullable } from './schemas.ts';
+import { type QuestionScope, readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
-import type { Zone } from './zone.ts';
 
 const UNITS = { day: '1d', week: '1w', month: '1mo' } as const;
 type Unit = keyof typeof UNITS;
@@ -51,11 +39,7 @@ const Query = Type.Object({
       description: `Periods after the first one. Default: ${PERIODS_DEFAULT}.`,
     }),
   ),
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
 });
 const count = Type.Integer({ minimum: 0 });
 const Answer = Type.Object({
@@ -75,19 +59,18 @@ const Answer = Type.Object({
 type Asked = FastifyRequest<{ Querystring: Static<typeof Query> }>;
 
 interface Plan {
-  readonly zone: Zone;
+  readonly scope: QuestionScope;
   readonly unit: Unit;
   readonly periods: number;
-  readonly range: TimeRange;
   readonly cohorts: number;
   /** Starts of the cohorts' periods, of those after them, and the end of the last one; epoch ms. */
   readonly starts: readonly number[];
 }
 
-function readPlan({ query }: Asked, now: number): Plan {
-  const zone = readTimezone(query.timezone);
-  const range = readRange(query, zone, now);
-  const { unit = 'day', periods = PERIODS_DEFAULT } = query;
+function readPlan(request: Asked, now: number): Plan {
+  const scope = readScope(request as FastifyRequest, now);
+  const { zone, range } = scope;
+  const { unit = 'day', periods = PERIODS_DEFAULT } = request.query;
   const interval = UNITS[unit];
   const about = Math.ceil((range.to - range.from) / INTERVAL_MS[interval]);
   if (about > COHORTS_MAX) {
@@ -100,16 +83,14 @@ function readPlan({ query }: Asked, now: number): Plan {
   // Longer than any so many periods are; what is too much is cut off.
   const beyond = (periods + 2) * (INTERVAL_MS[interval] * 1.1 + DAY_MS);
   const starts = intervalStarts(zone, range.from, Math.min(range.to + beyond, LATEST_MS + DAY_MS), interval);
-  return { zone, unit, periods, range, cohorts, starts: starts.slice(0, cohorts + periods + 1) };
+  return { scope, unit, periods, cohorts, starts: starts.slice(0, cohorts + periods + 1) };
 }
 
 /** Whoever comes back after the range counts too. */
-function readScope(request: Asked, { now }: QueryOptions): AnswerScope {
-  const { range, starts } = readPlan(request, now());
-  return {
-    range: { from: range.from, to: Math.max(range.to, starts.at(-1) ?? 0) },
-    apps: readApps(request as FastifyRequest, request.query.app_id),
-  };
+function readAnswerScope(request: Asked, { now }: QueryOptions): AnswerScope {
+  const { scope, starts } = readPlan(request, now());
+  const { apps, range } = scope;
+  return { apps, range: { from: range.from, to: Math.max(range.to, starts.at(-1) ?? 0) } };
 }
 
 export function addRetentionRoute(app: FastifyInstance, options: QueryOptions): void {
@@ -118,7 +99,7 @@ export function addRetentionRoute(app: FastifyInstance, options: QueryOptions): 
     {
       config: {
         scopes: ['read'],
-        cached: { name: 'retention', scope: (request) => readScope(request as Asked, options) },
+        cached: { name: 'retention', scope: (request) => readAnswerScope(request as Asked, options) },
       },
       schema: {
         summary: 'Retention by cohort',
@@ -135,24 +116,22 @@ export function addRetentionRoute(app: FastifyInstance, options: QueryOptions): 
       const plan = readPlan(request, now);
       const found = await ask(
         askRetention(options.store, {
-          range: plan.range,
+          ...plan.scope,
           starts: plan.starts.map((at) => at / 1000),
           periods: plan.periods,
           eventName: query.event_name ?? null,
           returnEventName: query.return_event_name ?? null,
-          apps: readApps(request as FastifyRequest, query.app_id),
-          bots: query.bots ?? false,
         }),
       );
       const known = new Map(found.map((cohort) => [cohort.period, cohort]));
       const begun = (period: number) => (plan.starts[period] ?? Number.POSITIVE_INFINITY) <= now;
       return {
         unit: plan.unit,
-        from: iso(plan.range.from),
-        to: iso(plan.range.to),
-        timezone: plan.zone.name,
+        from: iso(plan.scope.range.from),
+        to: iso(plan.scope.range.to),
+        timezone: plan.scope.zone.name,
         cohorts: Array.from({ length: plan.cohorts }, (_, i) => ({
-          date: localDate(plan.zone, plan.starts[i]!),
+          date: localDate(plan.scope.zone, plan.starts[i]!),
           size: known.get(i)?.size ?? 0,
           returned: Array.from({ length: plan.periods + 1 }, (_, k) =>
             begun(i + k) ? (known.get(i)?.returned[k] ?? 0) : null,

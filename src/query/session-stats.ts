@@ -1,28 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Static, Type } from 'typebox';
-import {
-  askSessionStats,
-  NO_SESSIONS,
-  SESSION_DIMENSIONS,
-  type SessionCounts,
-  type SessionDimension,
-} from '../store/questions/session-stats.ts';
+import { askSessionStats, NO_SESSIONS, type SessionCounts } from '../store/questions/session-stats.ts';
+import { SESSION_DIMENSIONS, type SessionDimension } from '../store/questions/sessions.ts';
 import { intervalStarts } from './calendar.ts';
-import { readApps } from './caller.ts';
 import { checkPoints } from './metrics.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  exactParam,
-  fromParam,
-  iso,
-  isoTime,
-  nullable,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { exactParam, iso, isoTime, nullable } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { readSessionFilters, sessionFilterParams } from './sessions.ts';
 import { ask } from './store-problem.ts';
 
@@ -35,11 +19,7 @@ const Query = Type.Object({
     }),
   ),
   ...sessionFilterParams,
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
   exact: exactParam,
   limit: Type.Optional(
     Type.Integer({
@@ -103,17 +83,15 @@ export function addSessionStatsRoute(app: FastifyInstance, options: QueryOptions
     },
     async (request): Promise<Static<typeof Answer>> => {
       const { query } = request;
-      const zone = readTimezone(query.timezone);
-      const range = readRange(query, zone, options.now());
+      const { zone, ...scope } = readScope(request as FastifyRequest, options.now());
+      const { range } = scope;
       const { interval = null } = query;
       if (interval !== null) checkPoints(range, interval);
       const starts = interval === null ? [] : intervalStarts(zone, range.from, range.to, interval);
       const { total, points, by, truncated } = await ask(
         askSessionStats(options.store, {
-          range,
-          apps: readApps(request as FastifyRequest, query.app_id),
+          ...scope,
           filters: readSessionFilters(query),
-          bots: query.bots ?? false,
           exact: query.exact ?? false,
           starts: interval === null ? null : starts.map((at) => at / 1000),
           limit: query.limit ?? VALUES_DEFAULT,

@@ -8,24 +8,10 @@ import {
   type SessionPlace,
   type SessionRow,
 } from '../store/questions/sessions.ts';
-import { readApps } from './caller.ts';
 import { listKey, readCursor, writeCursor } from './cursor.ts';
 import type { QueryOptions } from './query.ts';
-import { readRange, readTimezone } from './range.ts';
-import {
-  appIdParam,
-  botsParam,
-  cursorParam,
-  fromParam,
-  iso,
-  isoTime,
-  LIMIT_DEFAULT,
-  limitParam,
-  nullable,
-  pageOf,
-  timezoneParam,
-  toParam,
-} from './schemas.ts';
+import { cursorParam, iso, isoTime, LIMIT_DEFAULT, limitParam, nullable, pageOf } from './schemas.ts';
+import { readScope, scopeParams } from './scope.ts';
 import { ask } from './store-problem.ts';
 
 const of = (what: string) => Type.Optional(Type.String({ description: `Only sessions with this ${what}.` }));
@@ -55,11 +41,7 @@ const Filters = Type.Object(sessionFilterParams);
 
 const Query = Type.Object({
   ...sessionFilterParams,
-  from: fromParam,
-  to: toParam,
-  timezone: timezoneParam,
-  app_id: appIdParam,
-  bots: botsParam,
+  ...scopeParams,
   sort: Type.Optional(Type.Enum([...SESSION_SORTS], { description: 'Default: started_at.' })),
   order: Type.Optional(Type.Enum(['desc', 'asc'], { description: 'Default: desc.' })),
   limit: limitParam,
@@ -117,10 +99,8 @@ export function addSessionsRoute(app: FastifyInstance, options: QueryOptions): v
       const key = listKey(['sessions', list]);
       const { sessions, end } = await ask(
         askSessions(options.store, {
-          range: readRange(query, readTimezone(query.timezone), options.now()),
-          apps: readApps(request as FastifyRequest, query.app_id),
+          ...readScope(request as FastifyRequest, options.now()),
           filters: readSessionFilters(query),
-          bots: query.bots ?? false,
           sort,
           order,
           after: readPlace(cursor, key),

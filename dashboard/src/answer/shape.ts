@@ -1,4 +1,5 @@
 import type { ChartInput } from '../chart/chart-data.ts';
+import { SERIES_COLORS } from '../chart/colors.ts';
 import type { SqlCell, SqlColumn } from '../data/types.ts';
 import { shortNumber } from '../format/number.ts';
 import { INTERVAL_MS, type Interval } from '../state/range.ts';
@@ -16,14 +17,6 @@ export type Picture =
   | { kind: 'bars'; rows: RankedRow[]; value: string }
   | { kind: 'none' };
 
-const COLORS = [
-  '--series-blue',
-  '--series-amber',
-  '--series-green',
-  '--series-pink',
-  '--series-sky',
-  '--series-red',
-];
 const BARS_MAX = 500;
 
 /** `Nullable(LowCardinality(String))` -> `String`. */
@@ -105,11 +98,11 @@ function lines(
       line.set(at, readNumber(row[number]));
     }
   }
-  if (times.size < 2 || found.size > COLORS.length) return null;
+  if (times.size < 2 || found.size > SERIES_COLORS.length) return null;
   const sorted = [...times].sort((a, b) => a - b);
   const series = [...found].map(([label, line], index) => ({
     label,
-    color: COLORS[index]!,
+    color: SERIES_COLORS[index]!,
     values: sorted.map((at) => line.get(at) ?? null),
   }));
   const whole = series.every((one) => one.values.every((value) => value === null || Number.isInteger(value)));

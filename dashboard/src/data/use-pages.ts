@@ -39,7 +39,8 @@ export function usePages<T>(
   const cursor = rest.items.length > 0 ? rest.cursor : (first.data?.next_cursor ?? null);
 
   async function loadMore(): Promise<void> {
-    if (cursor === null || rest.isLoading) return;
+    // A list that is being replaced has a cursor that belongs to another question.
+    if (cursor === null || rest.isLoading || first.stale) return;
     const before = { ...rest, asked };
     // By the time of the answer the reader may have asked for something else.
     const answer = (next: More<T>) => setMore((now) => (now.asked === before.asked ? next : now));
@@ -64,5 +65,6 @@ export function usePages<T>(
     seen.add(id);
     return true;
   });
-  return { first, items, hasMore: cursor !== null, isLoading: rest.isLoading, error: rest.error, loadMore };
+  const isLoading = rest.isLoading || first.stale;
+  return { first, items, hasMore: cursor !== null, isLoading, error: rest.error, loadMore };
 }

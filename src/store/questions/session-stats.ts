@@ -1,18 +1,12 @@
 import { judgedSessionsSql, type SessionScope } from '../sql/sessions.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
-import { type SessionsScope, sessionFiltersSql } from './sessions.ts';
-
-export const SESSION_DIMENSIONS = [
-  'device',
-  'browser',
-  'os',
-  'country',
-  'referrer',
-  'utm_source',
-  'utm_campaign',
-] as const;
-export type SessionDimension = (typeof SESSION_DIMENSIONS)[number];
+import {
+  SESSION_DIMENSIONS,
+  type SessionDimension,
+  type SessionsScope,
+  sessionFiltersSql,
+} from './sessions.ts';
 
 export interface SessionStatsQuestion extends SessionsScope {
   /** Starts of the intervals, epoch seconds, ascending, the first at or before the range; null for none. */

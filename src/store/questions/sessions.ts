@@ -14,10 +14,8 @@ import { growingRanges, type Step } from './growing-ranges.ts';
 export const SESSION_SORTS = ['started_at', 'duration_seconds', 'page_views', 'events'] as const;
 export type SessionSort = (typeof SESSION_SORTS)[number];
 
-/** Fields that a session is filtered by, with one value each. */
-export const SESSION_FIELDS = [
-  'user_id',
-  'anonymous_id',
+/** Where sessions come from, and what they are made with. */
+export const SESSION_DIMENSIONS = [
   'device',
   'browser',
   'os',
@@ -25,8 +23,11 @@ export const SESSION_FIELDS = [
   'referrer',
   'utm_source',
   'utm_campaign',
-  'entry_page',
 ] as const;
+export type SessionDimension = (typeof SESSION_DIMENSIONS)[number];
+
+/** Fields that a session is filtered by, with one value each. */
+export const SESSION_FIELDS = ['user_id', 'anonymous_id', ...SESSION_DIMENSIONS, 'entry_page'] as const;
 type SessionField = (typeof SESSION_FIELDS)[number];
 
 export interface SessionFilters {

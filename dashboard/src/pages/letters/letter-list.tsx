@@ -3,6 +3,7 @@ import type { DeadLetter } from '../../data/types.ts';
 import { reasonWords, sourceWords } from '../../format/letter.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
 import { ServicesContext } from '../../state/services.ts';
+import { ListFoot } from '../../ui/list-foot.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../../ui/panel.tsx';
 import { type LetterFilter, useLetters } from './use-letters.ts';
 
@@ -29,7 +30,8 @@ function moveFocus(event: KeyboardEvent): void {
 
 /** The letters themselves, newest first. */
 export function LetterList({ picked, ...filter }: Props) {
-  const { first, letters, hasMore, isLoading, error, loadMore } = useLetters(filter);
+  const list = useLetters(filter);
+  const { items: letters } = list;
   const { reason, state } = filter;
   const all = state === 'all' ? '' : ` ${state}`;
   return (
@@ -39,7 +41,7 @@ export function LetterList({ picked, ...filter }: Props) {
       tools={<span class="muted">newest first</span>}
     >
       <States
-        query={first}
+        query={list.first}
         skeleton={<SkeletonRows count={8} />}
         isEmpty={letters.length === 0}
         empty={
@@ -68,22 +70,7 @@ export function LetterList({ picked, ...filter }: Props) {
             />
           ))}
         </div>
-        <footer class="panel-foot">
-          <span class="muted">
-            {letters.length} shown{hasMore ? '; older ones follow' : ', that is all of them'}
-          </span>
-          {error !== null && <span role="alert">{error.message}</span>}
-          {hasMore && (
-            <button
-              type="button"
-              class="button button-small"
-              onClick={() => void loadMore()}
-              disabled={isLoading}
-            >
-              {isLoading ? 'Loading' : 'Load older'}
-            </button>
-          )}
-        </footer>
+        <ListFoot list={list} rest="older ones" />
       </States>
     </Panel>
   );
