@@ -30,10 +30,12 @@ async function readCommitted(brokers: string[], topic: string, count: number): P
     maxWaitTime: 100,
   });
   const found: Message[] = [];
+  // A hundred rounds leave tens of thousands of them: only silence is the end.
   const quiet = setTimeout(() => stream.destroy(), 60_000);
   try {
     for await (const message of stream) {
       found.push(message as Message);
+      quiet.refresh();
       // Whoever would be there twice comes right behind the others.
       if (found.length === count) setTimeout(() => stream.destroy(), 1_500);
     }
