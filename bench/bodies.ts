@@ -14,6 +14,8 @@ export interface BodyPlan {
   readonly path: string;
   /** Tells the ids of one run from those of every other: 24 bits. */
   readonly run: number;
+  /** Between two steps of one view so many other views begin. Default: 8,000. */
+  readonly viewsBetweenSteps?: number;
 }
 
 /** Where the parts that change stand in the request, per event. */
@@ -41,7 +43,6 @@ export interface Request {
 }
 
 const STEPS = 12;
-/** Between two steps of one view so many other views begin. */
 const VIEWS_BETWEEN_STEPS = 8_000;
 const VIEWS_PER_SESSION = 2;
 const USERS = 400_000;
@@ -237,7 +238,8 @@ export class Patcher {
     copy(this.#idHead, bytes, place.id);
     writeHex8(bytes, place.id + 28, n);
     this.#writeTime(bytes, place.timestamp, now - place.ageMs);
-    const view = (Math.floor(n / STEPS) - (n % STEPS) * VIEWS_BETWEEN_STEPS) >>> 0;
+    const { viewsBetweenSteps = VIEWS_BETWEEN_STEPS } = this.#plan;
+    const view = (Math.floor(n / STEPS) - (n % STEPS) * viewsBetweenSteps) >>> 0;
     const session = Math.floor(view / VIEWS_PER_SESSION);
     copy(apps[session & 3]!, bytes, place.app);
     writeHex8(bytes, place.view, view);

@@ -12,6 +12,10 @@ export interface LoadPlan {
   readonly rate: number | null;
   /** Tells the ids of one run from those of every other: 24 bits. */
   readonly run: number;
+  /** Default: 8,000. */
+  readonly viewsBetweenSteps?: number;
+  /** Events of a time that is over: so many, spread evenly from one moment to another (epoch ms). Default: of now. */
+  readonly past?: { readonly from: number; readonly to: number; readonly events: number };
 }
 
 export interface LoadReport {
@@ -140,9 +144,16 @@ export class Load {
       lane.sending = lane.acknowledged;
     } else {
       lane.sending = lane.requests[number % lane.requests.length]!;
-      lane.fresh = this.#patcher.patch(lane.sending, number, Date.now());
+      lane.fresh = this.#patcher.patch(lane.sending, number, this.#timeOf(number));
     }
     lane.connection.send(lane.sending.bytes);
+  }
+
+  #timeOf(number: number): number {
+    const { past, batch } = this.#plan;
+    return past === undefined
+      ? Date.now()
+      : past.from + ((past.to - past.from) * number * batch) / past.events;
   }
 
   #answered(lane: Lane, status: number): void {

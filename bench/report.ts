@@ -38,7 +38,7 @@ export function renderReport(
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;
 }
 
-function renderMachine(machine: Machine): string {
+export function renderMachine(machine: Machine): string {
   const { cpu, cores, memoryGiB, kernel, node, clickhouse, date, commit } = machine;
   return [
     `${cores} cores of ${cpu}, ${memoryGiB} GiB, ${kernel}; Node ${node}, ClickHouse ${clickhouse}; ${date}, commit ${commit}.`,
@@ -47,7 +47,7 @@ function renderMachine(machine: Machine): string {
   ].join('\n');
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
   return [line(head), line(rule), ...rows.map(line)].join('\n');

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, release, type as systemName, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { type DashboardOutcome, renderDashboards, runDashboard } from './dashboard.ts';
 import { type Machine, microsPerEvent, renderReport } from './report.ts';
 import { runScaling } from './scaling.ts';
 import { type Outcome, runScenario, type Scenario } from './scenario.ts';
@@ -21,11 +22,14 @@ const HELP = `Usage: npm run bench -- [options]
   --log kafka    Kafka for the log, beside the same on the local one (Java and Maven are wanted)
   --scaling N    instead of all these, and with --log kafka: one, two and four pipeline processes store what N seconds of
                  batches of 100 left at Kafka (default with --log kafka: 45)
+  --dashboard N  instead of all these: 20 callers look at the overview of a week of N million events while more come in,
+                 at --rate (default 2,000/s); several sizes with commas, to see how it grows (such as 2,20)
   --profile      with --sustain: a CPU profile too, which itself costs a few percent
 `;
 
 const SUSTAINED_RATE = 100_000;
 const HALF_LOAD = 50_000;
+const DASHBOARD_RATE = 2_000;
 /** Less than that, and what is measured is code that is still being compiled in each process. */
 const SCALING_SECONDS = 45;
 const WARM_SECONDS = 5;
@@ -108,6 +112,16 @@ async function runAll(names: readonly string[], seconds: number, rate: number | 
   return outcomes;
 }
 
+async function runDashboards(sizes: readonly number[], rate: number, seconds: number): Promise<void> {
+  const outcomes: DashboardOutcome[] = [];
+  for (const millions of sizes)
+    outcomes.push(await runDashboard({ events: millions * 1e6, rate, seconds }, say));
+  const report = renderDashboards(readMachine(outcomes[0]!.clickhouse), outcomes);
+  writeFileSync(fileURLToPath(new URL('./results-dashboard.md', import.meta.url)), report);
+  process.stdout.write(`\n${report}`);
+  if (outcomes.some(({ verdict }) => verdict.lost > 0 || verdict.doubled > 0)) process.exitCode = 1;
+}
+
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },
@@ -115,6 +129,7 @@ const { values } = parseArgs({
     rate: { type: 'string' },
     sustain: { type: 'string' },
     scaling: { type: 'string' },
+    dashboard: { type: 'string' },
     profile: { type: 'boolean', default: false },
     log: { type: 'string', default: 'local' },
     help: { type: 'boolean' },
@@ -125,8 +140,10 @@ const names = values.only?.split(',') ?? known;
 const unknown = names.filter((name) => !known.includes(name));
 const rate = values.rate === undefined ? null : Number(values.rate);
 const logs = ['local', 'kafka'];
+const sizes = values.dashboard?.split(',').map(Number) ?? [];
 if (
   values.help ||
+  sizes.some((size) => !(size > 0)) ||
   !logs.includes(values.log) ||
   unknown.length > 0 ||
   !(Number(values.seconds) > 0) ||
@@ -135,6 +152,8 @@ if (
 ) {
   say(unknown.length > 0 ? `There is no scenario '${unknown.join("', '")}'.\n\n${HELP}` : HELP);
   process.exitCode = values.help ? 0 : 2;
+} else if (sizes.length > 0) {
+  await runDashboards(sizes, rate ?? DASHBOARD_RATE, Number(values.seconds));
 } else {
   const sustained: Scenario = {
     ...plain,

@@ -206,13 +206,13 @@ export class DerivedStore {
   /** What these views are now, in no order; those that do not exist (product §5) are left out. */
   async views(keys: readonly ViewKey[]): Promise<ViewState[]> {
     if (keys.length === 0) return [];
-    const wanted = viewsIn(keys);
     const dirty = await readDirtyBuckets(this.#client, [...new Set(keys.map((key) => key.app_id))], null);
     const values = new SqlValues();
+    const wanted = viewsIn(keys, values);
     const views = wantedViewsSql({
       wanted,
       dirty: dirtyListSql(dirty, values),
-      split: splitListSql(await this.#splitViews(wanted), values),
+      split: splitListSql(await this.#splitViews(wanted, values), values),
       gapLimitMs: this.#gapLimitMs,
       dimensions: ['is_bot'],
     });
@@ -225,11 +225,11 @@ export class DerivedStore {
     );
   }
 
-  async #splitViews(wanted: string): Promise<string[]> {
+  async #splitViews(wanted: string, { params }: SqlValues): Promise<string[]> {
     if (!this.#client.sharded) return [];
     const rows = await this.#client.select<{ hash: string }>(
       `SELECT DISTINCT toString(${VIEW_HASH}) AS hash FROM split_views WHERE ${wanted}`,
-      {},
+      params,
       QUIET,
     );
     return rows.map((row) => row.hash);
@@ -238,9 +238,10 @@ export class DerivedStore {
   /** Ids of the derived events of these views that are recorded as published. */
   async published(keys: readonly ViewKey[]): Promise<Set<string>> {
     if (keys.length === 0) return new Set();
+    const values = new SqlValues();
     const rows = await this.#client.select<{ id: string }>(
-      `SELECT toString(event_id) AS id FROM derived_events WHERE ${viewsIn(keys)}`,
-      {},
+      `SELECT toString(event_id) AS id FROM derived_events WHERE ${viewsIn(keys, values)}`,
+      values.params,
       QUIET,
     );
     return new Set(rows.map((row) => row.id));
@@ -271,8 +272,8 @@ export class DerivedStore {
  * Condition on rows that holds for these views, and maybe for others: keys of three texts cost the server more to read
  * and to compare than what it may find too much.
  */
-function viewsIn(keys: readonly ViewKey[]): string {
+function viewsIn(keys: readonly ViewKey[], values: SqlValues): string {
   const oneOf = (name: keyof ViewKey) =>
-    `${name} IN (${[...new Set(keys.map((key) => key[name]))].map(quoted).join(', ')})`;
+    `${name} IN ${values.texts([...new Set(keys.map((key) => key[name]))])}`;
   return `${oneOf('view_id')} AND ${oneOf('video_id')} AND ${oneOf('app_id')}`;
 }

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { StoreClient } from './client.ts';
-import { type DirtyBuckets, dirtyListSql, readDirtyBuckets } from './questions/buckets.ts';
+import { type DirtyBuckets, dirtyLiteralSql, readDirtyBuckets } from './questions/buckets.ts';
 import {
   bucketPrintsSql,
   createStatesSql,
@@ -16,7 +16,6 @@ import {
   fillStatesSql,
   fillViewsSql,
 } from './sql/moment.ts';
-import { SqlValues } from './sql/values.ts';
 import { StoreError } from './store-error.ts';
 
 export interface ViewMoment {
@@ -146,9 +145,8 @@ class MomentMaker {
     const { store } = this.#options;
     // First, as everywhere: what is clean now is in the tables whenever these are read.
     const dirty = await readDirtyBuckets(store, null, null);
-    const values = new SqlValues();
-    const list = dirtyListSql(dirty, values);
-    const rows = await store.select<Print>(bucketPrintsSql(list), values.params, { settings: LONG });
+    const list = dirtyLiteralSql(dirty);
+    const rows = await store.select<Print>(bucketPrintsSql(list), {}, { settings: LONG });
     const print = printOf(dirty, rows);
     if (before?.print === print) return before;
     const table = this.#name();
@@ -157,7 +155,7 @@ class MomentMaker {
         dirty,
         table,
         print,
-        intact: await this.#fill(table, list, values),
+        intact: await this.#fill(table, list),
         users: 0,
         superseded: false,
       };
@@ -168,9 +166,9 @@ class MomentMaker {
   }
 
   /** Gives the condition that the table is as it is now. */
-  async #fill(table: string, dirty: string, values: SqlValues): Promise<string> {
+  async #fill(table: string, dirty: string): Promise<string> {
     const { store, gapLimitMs } = this.#options;
-    const run = (sql: string) => store.command(sql, values.params, { settings: { ...LONG, ...QUICK } });
+    const run = (sql: string) => store.command(sql, {}, { settings: { ...LONG, ...QUICK } });
     const states = this.#name();
     try {
       await run(createStatesSql(states));

@@ -1,5 +1,6 @@
 import type { StoreClient } from '../client.ts';
 import { VIEW_HASH } from '../sql/current.ts';
+import { quoted } from '../sql/quoted.ts';
 import { BUCKET_OF, bucketSecond, type TimeRange } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 
@@ -59,16 +60,10 @@ export async function readSplitViews(
   return rows.map((row) => row.hash);
 }
 
-/** A parameter takes 128 KiB. */
-const HASHES_PER_VALUE = 5_000;
-
 /** The list as a SELECT, to stand after IN; null when it is empty. */
 export function splitListSql(split: SplitViews, values: SqlValues): string | null {
   if (split.length === 0) return null;
-  const lists: string[] = [];
-  for (let from = 0; from < split.length; from += HASHES_PER_VALUE)
-    lists.push(values.add('Array(UInt64)', split.slice(from, from + HASHES_PER_VALUE).map(BigInt)));
-  return `SELECT arrayJoin(arrayConcat(${lists.join(', ')}))`;
+  return `SELECT arrayJoin(${values.list('UInt64', split.map(BigInt))})`;
 }
 
 function withinSql(range: TimeRange, values: SqlValues): string {
@@ -98,6 +93,19 @@ export async function readSettledStamp(
 /** The list as a SELECT of `app_id, bucket`, to stand after IN. */
 export function dirtyListSql(dirty: DirtyBuckets, values: SqlValues): string {
   const apps = values.texts(dirty.apps);
-  const buckets = values.add('Array(UInt32)', dirty.buckets);
+  const buckets = values.list('UInt32', dirty.buckets);
   return `SELECT pair.1 AS app_id, toDateTime(pair.2, 'UTC') AS bucket FROM (SELECT arrayJoin(arrayZip(${apps}, ${buckets})) AS pair)`;
+}
+
+/** The same as literals, for statements that are no questions: their parameters have no more room than an address. */
+export function dirtyLiteralSql({ apps, buckets }: DirtyBuckets): string {
+  const ofApp = new Map<string, number[]>();
+  apps.forEach((app, i) => {
+    const list = ofApp.get(app) ?? [];
+    ofApp.set(app, list);
+    list.push(buckets[i]!);
+  });
+  const pairs = [...ofApp].map(([app, list]) => `arrayMap(b -> (${quoted(app)}, b), [${list.join(', ')}])`);
+  if (pairs.length === 0) return "SELECT '' AS app_id, toDateTime(0, 'UTC') AS bucket WHERE 0";
+  return `SELECT pair.1 AS app_id, toDateTime(pair.2, 'UTC') AS bucket FROM (SELECT arrayJoin(arrayConcat(${pairs.join(', ')})) AS pair)`;
 }

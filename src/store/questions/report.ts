@@ -23,8 +23,6 @@ export type ReportRow = Readonly<Record<string, unknown>>;
 
 /** Videos whose durations the catalogue is asked for, for one report. */
 const VIDEOS_MAX = 100_000;
-/** Of a parameter's value, which takes 128 KiB. */
-const IDS_BYTES = 64 * 1024;
 const MEMORY_LIMIT_EXCEEDED = 241;
 
 /** Runs a template, exact at this moment. Rejects with StoreError. */
@@ -111,33 +109,7 @@ async function durationSql(
     throw new StoreError('refused', MEMORY_LIMIT_EXCEEDED, `the views are of more than ${VIDEOS_MAX} videos`);
   const durations = await durationsOf(rows.map((row) => row.video_id));
   if (durations.size === 0) return 'duration_ms';
-  const ids: string[] = [];
-  const amounts: string[] = [];
-  for (const part of parts([...durations.keys()])) {
-    ids.push(values.texts(part));
-    amounts.push(
-      values.add(
-        'Array(Float64)',
-        part.map((id) => durations.get(id)!),
-      ),
-    );
-  }
-  return `transform(video_id, arrayConcat(${ids.join(', ')}), arrayConcat(${amounts.join(', ')}), duration_ms)`;
-}
-
-/** Lists that each fit into a parameter. */
-function parts(ids: readonly string[]): string[][] {
-  const lists: string[][] = [];
-  let bytes = IDS_BYTES;
-  for (const id of ids) {
-    // Quotes and escapes take their place, too.
-    const size = 2 * Buffer.byteLength(id) + 16;
-    if (bytes + size > IDS_BYTES) {
-      lists.push([]);
-      bytes = 0;
-    }
-    lists.at(-1)!.push(id);
-    bytes += size;
-  }
-  return lists;
+  const ids = values.texts([...durations.keys()]);
+  const amounts = values.list('Float64', [...durations.values()]);
+  return `transform(video_id, ${ids}, ${amounts}, duration_ms)`;
 }

@@ -185,16 +185,8 @@ async function readNamed(
     since,
     conversion: conversionSql(values.texts(question.conversionEvents)),
   };
-  const [apps, ids] = [
-    listSql(
-      keys.map((key) => key.app_id),
-      values,
-    ),
-    listSql(
-      keys.map((key) => key.session_id),
-      values,
-    ),
-  ];
+  const apps = values.texts(keys.map((key) => key.app_id));
+  const ids = values.texts(keys.map((key) => key.session_id));
   const which = {
     ids: `SELECT arrayJoin(${ids})`,
     names: `SELECT name.1, name.2 FROM (SELECT arrayJoin(arrayZip(${apps}, ${ids})) AS name)`,
@@ -213,7 +205,7 @@ async function readFirsts(
 ): Promise<Map<string, string>> {
   const values = new SqlValues();
   const before = Math.max(...sessions.map((session) => session.started_ms)) + 1;
-  const actors = `SELECT arrayJoin(${listSql([...new Set(sessions.map((session) => session.actor))], values)})`;
+  const actors = `SELECT arrayJoin(${values.texts([...new Set(sessions.map((session) => session.actor))])})`;
   const scope = { apps: appsSql(values, question.apps), bots: question.bots, before };
   const rows = await store.select<{ app_id: string; actor: string; session_id: string }>(
     firstSessionsSql(actors, scope, values),
@@ -224,17 +216,6 @@ async function readFirsts(
 
 const nameOf = (named: { readonly app_id: string; readonly session_id: string }) =>
   JSON.stringify([named.app_id, named.session_id]);
-
-/** A parameter takes 128 KiB, and an id has up to 256 bytes, of which each may need an escape. */
-const TEXTS_PER_VALUE = 200;
-
-/** The texts as an array. */
-function listSql(texts: readonly string[], values: SqlValues): string {
-  const lists: string[] = [];
-  for (let from = 0; from < texts.length; from += TEXTS_PER_VALUE)
-    lists.push(values.texts(texts.slice(from, from + TEXTS_PER_VALUE)));
-  return `arrayConcat(${lists.join(', ')})`;
-}
 
 /** The scope in SQL, narrowed by the filters on what the first event decides; all filters are in `sessionFiltersSql`. */
 function narrowScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues): SessionScope {

@@ -1,3 +1,6 @@
+/** Of one parameter: a server takes 128 KiB. */
+const VALUE_BYTES = 120 * 1024;
+
 /**
  * The values of one statement. Each travels beside the SQL as a parameter, so that no value can ever be SQL; the text
  * holds only its place, `{v1:String}`. A place may be used several times.
@@ -18,7 +21,25 @@ export class SqlValues {
   }
 
   texts(values: readonly string[]): string {
-    return this.add('Array(String)', [...values]);
+    return this.list('String', values);
+  }
+
+  /** An array of any length. `type` is that of its elements. */
+  list(type: string, values: readonly (string | number | bigint)[]): string {
+    const parts: (string | number | bigint)[][] = [[]];
+    let bytes = 0;
+    for (const value of values) {
+      // Quotes and a comma, and each byte may need an escape.
+      const size = typeof value === 'string' ? 2 * Buffer.byteLength(value) + 3 : String(value).length + 1;
+      if (bytes + size > VALUE_BYTES) {
+        parts.push([]);
+        bytes = 0;
+      }
+      parts.at(-1)!.push(value);
+      bytes += size;
+    }
+    const places = parts.map((part) => this.add(`Array(${type})`, part));
+    return places.length === 1 ? places[0]! : `arrayConcat(${places.join(', ')})`;
   }
 
   /** A moment in epoch ms, as DateTime64(3). */
