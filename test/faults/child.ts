@@ -9,8 +9,10 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 const config = readConfig(process.env);
 const service = await startService(config, createLogger({ level: 'warn' }));
 const tell = async () => {
-  const endpoint = await service.store!.endpoint();
-  process.send!({ url: service.url, endpoint, clickhousePid: service.store!.pid() });
+  // A process that only takes events has no store.
+  const { store } = service;
+  const endpoint = store === null ? null : await store.endpoint();
+  process.send!({ url: service.url, endpoint, clickhousePid: store?.pid() ?? null });
 };
 process.on('message', () => void tell());
 process.on('SIGTERM', () => {

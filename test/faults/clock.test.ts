@@ -51,7 +51,7 @@ for (const kills of [false, true]) {
         if (kills) await disturb(scene, round);
         await untilTaken(load);
         await load.stop(true);
-        await reckonStored(harness, load);
+        await reckonStored(harness.client, load);
         await verifyAnswers(harness.url, harness.client);
         load.start();
       }
@@ -77,7 +77,7 @@ test('after a jump forward what is counted is recomputed as soon as ever', async
     await jump(dir, 3);
     await untilTaken(load);
     await load.stop(true);
-    await reckonStored(harness, load);
+    await reckonStored(harness.client, load);
     await verifyRecount(harness.client, PATIENCE_MS);
   });
 });

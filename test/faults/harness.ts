@@ -107,6 +107,15 @@ export class Harness {
     process.kill(this.#facts!.clickhousePid, signal);
   }
 
+  signalService(signal: NodeJS.Signals): void {
+    this.#child!.kill(signal);
+  }
+
+  /** False: it ended, and nobody told it to. */
+  get alive(): boolean {
+    return this.#child!.exitCode === null && this.#child!.signalCode === null;
+  }
+
   /** In order, as SIGTERM does it. Throws when that takes longer than promised, or does not end well. */
   async stop(): Promise<void> {
     const child = this.#child;

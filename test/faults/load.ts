@@ -18,7 +18,8 @@ interface Event {
 const EARLIER_MAX = 100;
 
 export interface LoadOptions {
-  readonly url: string;
+  /** Of several, each request goes to any. */
+  readonly url: string | readonly string[];
   readonly connections: number;
   readonly batch: number;
   /** Pause of a connection between two requests, ms. */
@@ -90,7 +91,9 @@ export class Load {
   /** The status; 0 without an answer: then it may have been taken or not. */
   async #post(events: Event[]): Promise<number> {
     try {
-      const answer = await fetch(`${this.#options.url}/events`, {
+      const urls = [this.#options.url].flat();
+      const url = urls[Math.floor(Math.random() * urls.length)];
+      const answer = await fetch(`${url}/events`, {
         method: 'POST',
         body: JSON.stringify(events),
         signal: AbortSignal.timeout(15_000),

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { StoreClient } from '../../src/store/client.ts';
 import { freePort } from '../support/ports.ts';
 import { Harness } from './harness.ts';
 import { Load, type LoadOptions } from './load.ts';
@@ -63,17 +64,17 @@ export async function untilTaken(load: Load): Promise<void> {
 /** Stops the load, and holds everything that was acknowledged against everything that is stored and counted. */
 export async function reckon({ harness, load }: Pick<Scene, 'harness' | 'load'>): Promise<void> {
   await load.stop(true);
-  await reckonStored(harness, load);
+  await reckonStored(harness.client, load);
   await verifyRecount(harness.client);
   await verifyAnswers(harness.url, harness.client);
 }
 
 /** The part that does not wait for the recompute. The load has stopped. */
-export async function reckonStored(harness: Harness, load: Load): Promise<void> {
-  await untilDrained(harness.client, load.sent);
+export async function reckonStored(client: StoreClient, load: Load): Promise<void> {
+  await untilDrained(client, load.sent);
   await until('the ledger has caught up', async () => {
-    await verifyLedger(harness.client);
+    await verifyLedger(client);
     return true;
   });
-  await verifyStored(harness.client, load.sent);
+  await verifyStored(client, load.sent);
 }

@@ -18,7 +18,7 @@ test(`a sender that does not wait, over ${RESTARTS} restarts`, async () => {
     }
     await untilTaken(load);
     await load.stop(false);
-    await reckonStored(harness, load);
+    await reckonStored(harness.client, load);
     await verifyRecount(harness.client);
 
     const { acked, refused } = load.sent;
