@@ -3,6 +3,7 @@
 // catalogue and zstd want it), so an older Node hands over to that one and only passes signals on.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +14,8 @@ const HEAP = ['--initial-heap-size=512', '--external-memory-accounted-in-global-
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+  // What was compiled once is not compiled at every start.
+  nodeModule.enableCompileCache();
   const { main } = await import('../src/cli.ts');
   process.exitCode = await main(process.argv.slice(2));
 } else {
