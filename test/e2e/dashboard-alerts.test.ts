@@ -19,10 +19,15 @@ let service: TestService;
 let browser: Browser;
 let receiver: TestReceiver;
 const opened: DashboardPage[] = [];
+let closeReceiver = () => {};
 
 before(async () => {
   await builtDashboard();
-  receiver = await openTestReceiver({ after });
+  receiver = await openTestReceiver({
+    after(close) {
+      closeReceiver = close;
+    },
+  });
   const env = {
     ANALYTICS_ALERT_EVERY_MS: '100',
     ANALYTICS_WEBHOOK_SECRET: 'a secret for tests',
@@ -35,6 +40,7 @@ after(async () => {
   for (const page of opened) await page.close();
   await browser?.close();
   await service?.stop();
+  closeReceiver();
 });
 
 async function open(
@@ -65,14 +71,13 @@ describe('alerts on the dashboard', () => {
     await page.getByLabel('Name', { exact: true }).fill('silence');
     await page.getByLabel('Title').fill('Nothing comes in');
     await page.getByLabel('Metric').selectOption('events');
-    await page.getByLabel('Is', { exact: true }).selectOption('<');
+    await page.getByLabel('Is above or below').selectOption('<');
     await page.getByLabel('Number').fill('1');
     await page.getByLabel('For minutes').fill('0');
     await page.getByLabel('Tell by webhook').fill(receiver.url);
     await page.getByRole('button', { name: 'Save' }).click();
     await rowOf(page, 'Nothing comes in').waitFor();
-    await until('it is told', async () => types().length === 1);
-    await page.keyboard.press('r');
+    await until('it is told', async () => types().length === 1, 20_000);
     await page.reload();
     await rowOf(page, 'Nothing comes in').getByText('Firing').waitFor();
     await page.getByText('began to fire').waitFor();
@@ -105,11 +110,11 @@ describe('alerts on the dashboard', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await rowOf(page, 'Nothing comes in').getByText('events < 0').waitFor();
     // To the receiver that was told of the beginning.
-    await until('its end is told', async () => types().length === 2);
+    await until('its end is told', async () => types().length === 2, 20_000);
     assert.deepEqual(types(), ['AlertFiring', 'AlertResolved']);
     await page.reload();
     await rowOf(page, 'Nothing comes in').getByText('OK').waitFor();
-    await page.getByText('is over').waitFor();
+    await page.getByText('is over', { exact: true }).waitFor();
     assert.equal(await page.locator('.alert-badge').count(), 0);
     await page.getByRole('button', { name: 'Delete: silence' }).click();
     await page.getByRole('button', { name: 'Delete for good: silence' }).click();

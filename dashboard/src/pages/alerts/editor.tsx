@@ -114,6 +114,7 @@ function Condition({ draft, onChange }: PartProps) {
         <span class="muted">Metric</span>
         <select
           class="input"
+          aria-label="Metric"
           value={draft.metric}
           onChange={(event) => onChange({ ...draft, metric: event.currentTarget.value })}
         >
@@ -128,6 +129,7 @@ function Condition({ draft, onChange }: PartProps) {
         <span class="muted">Is</span>
         <select
           class="input"
+          aria-label="Is above or below"
           value={draft.comparison}
           onChange={(event) =>
             onChange({ ...draft, comparison: event.currentTarget.value as Draft['comparison'] })
@@ -165,6 +167,7 @@ function Heads({ draft, onChange }: PartProps) {
         <span class="muted">Of app</span>
         <select
           class="input"
+          aria-label="Of app"
           value={draft.app}
           onChange={(event) => onChange({ ...draft, app: event.currentTarget.value })}
         >
