@@ -1,5 +1,5 @@
 import { useContext, useState } from 'preact/hooks';
-import type { Alert } from '../data/types.ts';
+import type { Alert } from '../data/alert-types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';

@@ -1,4 +1,4 @@
-import type { Alert } from '../data/types.ts';
+import type { Alert } from '../data/alert-types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';

@@ -1,4 +1,4 @@
-import type { Alert, AlertDefinition } from '../../data/types.ts';
+import type { Alert, AlertDefinition } from '../../data/alert-types.ts';
 import { FILTERS_ADVICE, readFilters, spellFilters } from '../../format/filter-text.ts';
 
 /** A rule as it is typed. */

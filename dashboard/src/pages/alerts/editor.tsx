@@ -1,6 +1,7 @@
 import { useContext, useState } from 'preact/hooks';
+import type { Alert } from '../../data/alert-types.ts';
 import { ApiError, requestKey } from '../../data/api.ts';
-import type { Alert, App, Metric, Page } from '../../data/types.ts';
+import type { App, Metric, Page } from '../../data/types.ts';
 import { useQuery } from '../../data/use-query.ts';
 import { LOOKS } from '../../format/metric.ts';
 import { ServicesContext } from '../../state/services.ts';

@@ -1,5 +1,5 @@
+import type { Alert, AlertChange } from '../../data/alert-types.ts';
 import { requestKey } from '../../data/api.ts';
-import type { Alert, AlertChange } from '../../data/types.ts';
 import { usePages } from '../../data/use-pages.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
 import { ListFoot } from '../../ui/list-foot.tsx';

@@ -1,4 +1,4 @@
-import type { Alert } from '../../data/types.ts';
+import type { Alert } from '../../data/alert-types.ts';
 import { age, exactTime } from '../../format/time.ts';
 import { useTick } from '../../state/page.ts';
 import { DeleteButton } from '../../ui/delete-button.tsx';

@@ -1,4 +1,5 @@
-import type { Alert, Metric } from '../../data/types.ts';
+import type { Alert } from '../../data/alert-types.ts';
+import type { Metric } from '../../data/types.ts';
 import { spellFilters } from '../../format/filter-text.ts';
 import { LOOKS } from '../../format/metric.ts';
 import { duration, percent, shortNumber, withoutZeroPart } from '../../format/number.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Alert } from '../../../../dashboard/src/data/types.ts';
+import type { Alert } from '../../../../dashboard/src/data/alert-types.ts';
 import {
   type Draft,
   definitionOf,
