@@ -1,9 +1,9 @@
 import { SECRET_BYTES_MIN } from './access/token-keys.ts';
-import { readSecrets } from './derived/signature.ts';
 import { readTopicSources, type TopicSource } from './pipeline/sources.ts';
 import type { Role } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
 import { type Settings, settings } from './settings.ts';
+import { readSecrets } from './webhook/signature.ts';
 
 /** Reads the environment, once, and reports all faults together. Nothing else reads process.env. */
 
@@ -203,16 +203,24 @@ export function wantsTraces(config: Config): boolean {
   return otelTracesExporter === 'otlp' || otelEndpoint !== '' || otelTracesEndpoint !== '';
 }
 
-function checkWebhooks({ webhookUrls, webhookSecret }: Config, faults: string[]): void {
-  for (const url of webhookUrls)
-    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? ''))
-      faults.push(`ANALYTICS_WEBHOOK_URLS has '${url}'; it takes http and https URLs.`);
-  if (new Set(webhookUrls).size < webhookUrls.length)
-    faults.push('ANALYTICS_WEBHOOK_URLS names a receiver twice.');
-  if (webhookUrls.length > 0 && !readSecrets(webhookSecret).some(({ length }) => length > 0))
-    faults.push(
-      'ANALYTICS_WEBHOOK_URLS is set without ANALYTICS_WEBHOOK_SECRET: receivers could not tell who calls.',
-    );
+function checkWebhooks(config: Config, faults: string[]): void {
+  const lists = [
+    ['ANALYTICS_WEBHOOK_URLS', config.webhookUrls],
+    ['ANALYTICS_ALERT_WEBHOOK_URLS', config.alertWebhookUrls],
+  ] as const;
+  for (const [name, urls] of lists) {
+    for (const url of urls)
+      if (!isUrlOf(url, ['http:', 'https:']))
+        faults.push(`${name} has '${url}'; it takes http and https URLs.`);
+    if (new Set(urls).size < urls.length) faults.push(`${name} names a receiver twice.`);
+    if (urls.length > 0 && !signsWebhooks(config))
+      faults.push(`${name} is set without ANALYTICS_WEBHOOK_SECRET: receivers could not tell who calls.`);
+  }
+}
+
+/** Whether there is a secret to sign what webhooks get. */
+export function signsWebhooks({ webhookSecret }: Config): boolean {
+  return readSecrets(webhookSecret).some(({ length }) => length > 0);
 }
 
 function checkTokens(config: Config, faults: string[]): void {

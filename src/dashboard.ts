@@ -18,6 +18,7 @@ const PAGES = [
   '/sql',
   '/pipeline',
   '/dead-letters',
+  '/alerts',
 ];
 
 /** The dashboard's files: they hold no data, so they are open to all. */

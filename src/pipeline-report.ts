@@ -26,7 +26,7 @@ export async function readPipelineFacts(house: House) {
         end_offset: end,
         committed,
         lag_records: records,
-        lag_ms: oldestTimestamp === null ? 0 : Math.max(0, now() - oldestTimestamp),
+        lag_ms: ageMs(oldestTimestamp, now()),
       })),
       bytes: partitions.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0),
     },
@@ -88,14 +88,26 @@ export function reportLag(house: House, { partitions }: Pick<Pipeline, 'partitio
     const lag = all.filter((one) => partitions.has(sourceKey(one)));
     // A partition that moved on is its new owner's to report.
     metrics.consumerLag.reset();
-    for (const { topic, partition, records } of lag)
-      metrics.consumerLag.set({ topic, partition: String(partition) }, records);
+    metrics.processingLagSeconds.reset();
+    for (const { topic, partition, records, oldestTimestamp } of lag) {
+      const labels = { topic, partition: String(partition) };
+      metrics.consumerLag.set(labels, records);
+      metrics.processingLagSeconds.set(labels, ageMs(oldestTimestamp, house.now()) / 1000);
+    }
     const records = lag.reduce((sum, partition) => sum + partition.records, 0);
     const inFlight = records === 0 ? 0 : Math.round(records * (await eventsPerRecord(house)));
     metrics.pipeline.ledgerInFlight.set(inFlight);
     if (lag.every(({ records }) => records === 0)) facts.caughtUp();
   });
 }
+
+/** How long the oldest event has been waiting in the log, over all partitions, in ms. */
+export async function readLagMs(house: House): Promise<number> {
+  const lag = await readLag(house);
+  return Math.max(0, ...lag.map(({ oldestTimestamp }) => ageMs(oldestTimestamp, house.now())));
+}
+
+const ageMs = (at: number | null, now: number): number => (at === null ? 0 : Math.max(0, now - at));
 
 type SourceLag = Lag & { readonly topic: string };
 

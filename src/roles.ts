@@ -8,6 +8,7 @@ import { startPipeline } from './pipeline/pipeline.ts';
 import { reportLag } from './pipeline-report.ts';
 import { docsRoutes } from './query/docs.ts';
 import { createRouteBook } from './query/openapi.ts';
+import { tellIngestCounts } from './roles/alerts.ts';
 import { openDerived } from './roles/derived.ts';
 import { ingestLimits, pipelineLimits } from './roles/limits.ts';
 import { openLiveRole, ownsEverything } from './roles/live.ts';
@@ -59,6 +60,7 @@ export async function openIngest(house: Foundation): Promise<void> {
     pressure: () => null,
   });
   http.addHot(ingest.routes);
+  tellIngestCounts(house);
   gate.serving();
 }
 

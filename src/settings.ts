@@ -3,6 +3,7 @@
  * in docs/configuration.md is printed from here.
  */
 import { accessSettings } from './settings/access.ts';
+import { alertSettings } from './settings/alerts.ts';
 import { cacheSettings } from './settings/cache.ts';
 import { catalogSettings } from './settings/catalog.ts';
 import { derivedSettings } from './settings/derived.ts';
@@ -26,6 +27,7 @@ export const settings = {
   ...pipelineSettings,
   ...liveSettings,
   ...derivedSettings,
+  ...alertSettings,
   ...telemetrySettings,
 } as const satisfies Record<string, Setting>;
 

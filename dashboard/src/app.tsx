@@ -1,4 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
+import { AlertsPage } from './pages/alerts.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { FunnelsPage } from './pages/funnels.tsx';
@@ -33,6 +34,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'funnels') return <FunnelsPage />;
   if (match.route.id === 'reports') return <ReportsPage />;
   if (match.route.id === 'sql') return <SqlPage />;
+  if (match.route.id === 'alerts') return <AlertsPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }

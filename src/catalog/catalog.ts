@@ -1,15 +1,19 @@
 /**
- * The catalogue: what people tell the service about apps, videos and funnels, the keys they call it with, and what was
- * administered. In: upserts. Out: look-ups. What was answered is on disk. SQLite in the process, or PostgreSQL by URL: two
+ * The catalogue: what people tell the service about apps, videos, funnels and alerts, the keys they call it with, what was
+ * administered, and what alerts were found to be. In: upserts. Out: look-ups. What was answered is on disk. SQLite in the process, or PostgreSQL by URL: two
  * dialects of the same Kysely, the same migrations.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
+import { type AlertNotices, createAlertNotices } from './alert-notices.ts';
+import { type AlertWatch, createAlertWatch } from './alert-watch.ts';
+import { type AlertCatalog, createAlertCatalog } from './alerts.ts';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
 import { type AuditTrail, createAuditTrail } from './audit.ts';
 import { CatalogUnavailable } from './catalog-unavailable.ts';
 import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
+import { createIngestCounts, type IngestCountsCatalog } from './ingest-counts.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
@@ -23,6 +27,10 @@ export interface Catalog {
   readonly funnels: FunnelCatalog;
   readonly keys: KeyCatalog;
   readonly audit: AuditTrail;
+  readonly alerts: AlertCatalog;
+  readonly alertWatch: AlertWatch;
+  readonly alertNotices: AlertNotices;
+  readonly ingestCounts: IngestCountsCatalog;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -78,6 +86,10 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     funnels: createFunnelCatalog(db, now),
     keys: createKeyCatalog(db, now),
     audit: createAuditTrail(db, now),
+    alerts: createAlertCatalog(db, now),
+    alertWatch: createAlertWatch(db, now),
+    alertNotices: createAlertNotices(db, now),
+    ingestCounts: createIngestCounts(db, now),
     close: () => db.destroy(),
   };
 }

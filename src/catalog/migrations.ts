@@ -76,7 +76,86 @@ const migrations: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex('audit_by_time').on('audit').columns(['at', 'audit_id']).execute();
     },
   },
+  '0005_alerts': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('alerts')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('definition', 'text', (column) => column.notNull())
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('updated_at', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('alert_states')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('app_id', 'text')
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('since', 'text', (column) => column.notNull())
+        .addColumn('value', 'double precision')
+        .addColumn('evaluated_at', 'text')
+        .addColumn('failure', 'text')
+        .addColumn('told', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createTable('alert_history')
+        .addColumn('history_id', 'text', (column) => column.primaryKey())
+        .addColumn('name', 'text', (column) => column.notNull())
+        .addColumn('app_id', 'text')
+        .addColumn('at', 'text', (column) => column.notNull())
+        .addColumn('was', 'text', (column) => column.notNull())
+        .addColumn('became', 'text', (column) => column.notNull())
+        .addColumn('value', 'double precision')
+        .addColumn('threshold', 'double precision')
+        .execute();
+      await db.schema
+        .createIndex('alert_history_by_time')
+        .on('alert_history')
+        .columns(['at', 'history_id'])
+        .execute();
+      await createAlertNotices(db);
+      await db.schema
+        .createTable('leases')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('holder', 'text', (column) => column.notNull())
+        .addColumn('until_at', 'text', (column) => column.notNull())
+        .execute();
+      await createIngestCounts(db);
+    },
+  },
 };
+
+async function createAlertNotices(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('alert_notices')
+    .addColumn('notice_id', 'text', (column) => column.primaryKey())
+    .addColumn('history_id', 'text', (column) => column.notNull())
+    .addColumn('name', 'text', (column) => column.notNull())
+    .addColumn('url', 'text', (column) => column.notNull())
+    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'text', (column) => column.notNull())
+    .addColumn('next_at', 'text', (column) => column.notNull())
+    .addColumn('attempts', 'integer', (column) => column.notNull())
+    .addColumn('outcome', 'text')
+    .addColumn('failure', 'text')
+    .execute();
+  await db.schema
+    .createIndex('alert_notices_by_history')
+    .on('alert_notices')
+    .columns(['history_id'])
+    .execute();
+}
+
+async function createIngestCounts(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('ingest_counts')
+    .addColumn('process_id', 'text', (column) => column.primaryKey())
+    .addColumn('at', 'text', (column) => column.notNull())
+    .addColumn('events', 'double precision', (column) => column.notNull())
+    .addColumn('rejected', 'double precision', (column) => column.notNull())
+    .addColumn('requests', 'double precision', (column) => column.notNull())
+    .addColumn('failed', 'double precision', (column) => column.notNull())
+    .execute();
+}
 
 /**
  * Brings the database up to date. Processes that start at once take turns (an advisory lock in PostgreSQL, the file's own

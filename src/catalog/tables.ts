@@ -60,10 +60,77 @@ export interface AuditTable {
   target: string | null;
 }
 
+export interface AlertsTable {
+  name: string;
+  /** JSON. */
+  definition: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface AlertStatesTable {
+  name: string;
+  app_id: string | null;
+  state: string;
+  since: string;
+  value: number | null;
+  evaluated_at: string | null;
+  failure: string | null;
+  /** JSON array of texts. */
+  told: string;
+}
+
+export interface AlertHistoryTable {
+  history_id: string;
+  name: string;
+  app_id: string | null;
+  at: string;
+  was: string;
+  became: string;
+  value: number | null;
+  threshold: number | null;
+}
+
+export interface AlertNoticesTable {
+  notice_id: string;
+  history_id: string;
+  name: string;
+  url: string;
+  body: string;
+  created_at: string;
+  /** Not to be sent before. */
+  next_at: string;
+  attempts: number;
+  /** Null while it waits. */
+  outcome: string | null;
+  failure: string | null;
+}
+
+export interface LeasesTable {
+  name: string;
+  holder: string;
+  until_at: string;
+}
+
+export interface IngestCountsTable {
+  process_id: string;
+  at: string;
+  events: number;
+  rejected: number;
+  requests: number;
+  failed: number;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
   funnels: FunnelsTable;
   keys: KeysTable;
   audit: AuditTable;
+  alerts: AlertsTable;
+  alert_states: AlertStatesTable;
+  alert_history: AlertHistoryTable;
+  alert_notices: AlertNoticesTable;
+  leases: LeasesTable;
+  ingest_counts: IngestCountsTable;
 }

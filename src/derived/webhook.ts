@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Assignment, LogRecord } from '../log/log.ts';
+import { pauseMs } from '../webhook/back-off.ts';
+import type { Receiver } from '../webhook/receiver.ts';
 import { type DerivedEvent, orderKey, readDerived } from './event.ts';
-import type { Receiver } from './receiver.ts';
 
 /**
  * The derived topic to one receiver: a group of its own, so that one that is dead costs nothing but its lag.
@@ -40,9 +41,6 @@ const SPAN_MAX = 4_096;
 const READ_BYTES = 256 * 1024;
 const READ_WAIT_MS = 1_000;
 const RETRY_MS = 1_000;
-const BACK_OFF_MS = 1_000;
-const BACK_OFF_MAX_MS = 10 * 60_000;
-const RETRY_AFTER_MAX_MS = 3_600_000;
 
 /** Runs until the assignment ends, from this offset on; what fails beside the receiver is tried again. */
 export async function deliverForever(
@@ -157,7 +155,7 @@ class Delivery {
 
   /** Until it was taken or given up. */
   async #deliver(record: LogRecord, event: DerivedEvent): Promise<void> {
-    const { receiver, bury, giveUpAfterMs, now, observer } = this.#options;
+    const { receiver, bury, giveUpAfterMs, now, observer, backOffMs, random } = this.#options;
     const signal = this.#signal;
     const body = JSON.stringify({
       type: event.event_name,
@@ -176,15 +174,9 @@ class Delivery {
         observer.attempted(receiver.name, 'given_up', 0);
         return;
       }
-      await delay(this.#pauseMs(attempt, outcome.retryAfterMs), undefined, { signal });
+      const { retryAfterMs } = outcome;
+      await delay(pauseMs({ attempt, retryAfterMs, firstMs: backOffMs, random }), undefined, { signal });
     }
-  }
-
-  /** Doubles, with half of it left to chance: receivers that come back must not meet everybody at once. */
-  #pauseMs(attempt: number, retryAfterMs: number | null): number {
-    const { backOffMs = BACK_OFF_MS, random } = this.#options;
-    const full = Math.min(BACK_OFF_MAX_MS, backOffMs * 2 ** Math.min(attempt, 30));
-    return Math.max(full * (0.5 + random() / 2), Math.min(retryAfterMs ?? 0, RETRY_AFTER_MAX_MS));
   }
 
   async #enter(): Promise<void> {

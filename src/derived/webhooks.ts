@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { derivedEventId, formatUuid } from '../event/kernel/uuid.ts';
 import type { Assignment, Header, Log, LogRecord, Membership, NewRecord } from '../log/log.ts';
+import { openReceiver, type Receiver } from '../webhook/receiver.ts';
+import { readSecrets } from '../webhook/signature.ts';
 import { DERIVED_PARTITION, type DerivedEvent } from './event.ts';
-import { openReceiver, type Receiver } from './receiver.ts';
-import { readSecrets } from './signature.ts';
 import { deliverForever, type WebhookObserver } from './webhook.ts';
 
 /** Every receiver, each with a group of its own on the derived topic. */

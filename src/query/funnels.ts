@@ -5,6 +5,7 @@ import { HttpProblem } from '../http/problem.ts';
 import { isFilterField } from '../store/sql/filters.ts';
 import { wantsAfresh } from './answer-routes.ts';
 import { readApps } from './caller.ts';
+import { checkName } from './definition.ts';
 import { unknownField } from './filter.ts';
 import { countFunnel, type FunnelFigures, type FunnelQuestion } from './funnels/count.ts';
 import { GivenDefinition, readDefinition } from './funnels/definition.ts';
@@ -208,14 +209,6 @@ function addDeleteRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
 
 const notFound = (name: string) =>
   new HttpProblem('not_found', `There is no funnel ${JSON.stringify(name)}. GET /v1/funnels lists them.`);
-
-function checkName(name: string): string {
-  if (name.length <= 100 && name.trim() === name && !/\p{Cc}/u.test(name)) return name;
-  throw new HttpProblem(
-    'invalid_request',
-    'name: 1 to 100 characters, no blank at its ends and no control characters.',
-  );
-}
 
 function isVisible(request: FastifyRequest, { app_id }: Funnel): boolean {
   const allowed = request.caller?.apps ?? null;

@@ -8,6 +8,7 @@ import type { Access } from '../access/access.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoreClient } from '../store/client.ts';
 import type { ViewMoments } from '../store/view-moments.ts';
+import { type AlertOptions, addAlertRoutes } from './alerts.ts';
 import { answerRoutes } from './answer-routes.ts';
 import type { Answers } from './answers.ts';
 import { addAppsRoutes } from './apps.ts';
@@ -56,6 +57,8 @@ export interface QueryOptions {
   /** What sends dead letters again; null in a process that has no log. */
   readonly letters: LetterDesk | null;
   readonly sql: SqlDesk;
+  /** Default: no alert is built in, and every URL may be told. */
+  readonly alerts?: AlertOptions;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -88,6 +91,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addAppsRoutes(app, options);
   addKeysRoutes(app, options);
   addAuditRoute(app, options);
+  addAlertRoutes(app, options);
   addVideosRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);

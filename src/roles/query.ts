@@ -12,6 +12,7 @@ import { SqlDesk } from '../query/sql/desk.ts';
 import { forOperator } from '../start-error.ts';
 import { writeLetterStates } from '../store/dead-letters.ts';
 import { openViewMoments } from '../store/view-moments.ts';
+import { alertOptions, openAlerts } from './alerts.ts';
 import { ingestLimits } from './limits.ts';
 
 /** Composes the query role: what is asked, and what answers are made of. */
@@ -47,8 +48,10 @@ export async function openQuery(house: House): Promise<void> {
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),
     sql: new SqlDesk({ store: store.client, adhoc: store.adhoc }),
+    alerts: alertOptions(config),
     now,
   });
+  openAlerts(house, catalog, { store: bounded, moments, gapLimitMs: config.gapLimitMs });
   await serveDashboard(http.app);
   gate.serving();
 }

@@ -24,6 +24,7 @@ export function createMetrics(options: { processDefaults: boolean }) {
     log: createLogMetrics(registry),
     pipeline: createPipelineMetrics(registry),
     derived: createDerivedMetrics(registry),
+    alerts: createAlertMetrics(registry),
     http: createHttpMetrics(registry),
   };
 }
@@ -32,8 +33,16 @@ export function createMetrics(options: { processDefaults: boolean }) {
 function createSeedMetrics(registry: Registry) {
   const registers = [registry];
   let lookAtLag = async () => {};
+  let looking: Promise<void> | null = null;
+  /** Once for all the metrics of one look. */
+  const shareLook = () => {
+    looking ??= lookAtLag().finally(() => {
+      looking = null;
+    });
+    return looking;
+  };
   return {
-    /** Sets `consumerLag`, whenever somebody looks. */
+    /** Sets `consumerLag` and `processingLagSeconds`, whenever somebody looks. */
     watchLag(look: () => Promise<void>) {
       lookAtLag = look;
     },
@@ -72,12 +81,19 @@ function createSeedMetrics(registry: Registry) {
       help: 'Active WebSocket connections',
       registers,
     }),
+    processingLagSeconds: new Gauge({
+      name: 'analytics_processing_lag_seconds',
+      help: 'Age of the oldest record of the log not yet committed, by partition; its owner reports it',
+      labelNames: ['topic', 'partition'],
+      registers,
+      collect: shareLook,
+    }),
     consumerLag: new Gauge({
       name: 'analytics_service_kafka_consumer_lag',
       help: 'Records of the log not yet committed, by partition; its owner reports it',
       labelNames: ['topic', 'partition'],
       registers,
-      collect: () => lookAtLag(),
+      collect: shareLook,
     }),
   };
 }
@@ -245,6 +261,37 @@ function createDerivedMetrics(registry: Registry) {
       labelNames: ['webhook'],
       registers: [registry],
     }),
+  };
+}
+
+function createAlertMetrics(registry: Registry) {
+  let count = async (): Promise<number | null> => null;
+  new Gauge({
+    name: 'analytics_alerts_firing',
+    help: 'Alerts that fire, of the whole service; every process of the role query reports it',
+    registers: [registry],
+    async collect() {
+      const firing = await count().catch(() => null);
+      if (firing !== null) this.set(firing);
+    },
+  });
+  return {
+    /** Tells how many fire, when somebody looks; what was told last stands while that fails. */
+    watchFiring(look: () => Promise<number>) {
+      count = look;
+    },
+    evaluations: createLabelledTally(
+      registry,
+      'analytics_alert_evaluations_total',
+      'Looks at alerts, by outcome: ok, failed',
+      'outcome',
+    ),
+    deliveries: createLabelledTally(
+      registry,
+      'analytics_alert_deliveries_total',
+      'Requests to webhooks of alerts, by outcome: delivered, failed, given_up',
+      'outcome',
+    ),
   };
 }
 

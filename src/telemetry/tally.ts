@@ -12,6 +12,8 @@ export interface Tally {
 export interface LabelledTally {
   add(label: string, n: number): void;
   total(label: string): number;
+  /** Of all labels that `wanted` takes. */
+  sum(wanted?: (label: string) => boolean): number;
 }
 
 export function createTally(registry: Registry, name: string, help: string): Tally {
@@ -58,5 +60,7 @@ export function createLabelledTally(
       totals.set(value, (totals.get(value) ?? 0) + n);
     },
     total: (value) => totals.get(value) ?? 0,
+    sum: (wanted = () => true) =>
+      [...totals].reduce((all, [value, total]) => (wanted(value) ? all + total : all), 0),
   };
 }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
-import { testCatalog } from '../contract/catalog.ts';
+import { testAlertCatalog } from '../contract/alerts.ts';
+import { type OpenCatalogUnderTest, testCatalog } from '../contract/catalog.ts';
 
 function makeFolder(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), 'sluice-catalog-'));
@@ -12,7 +13,7 @@ function makeFolder(t: TestContext): string {
   return dir;
 }
 
-testCatalog('SQLite', async (t, now) => {
+const openSqlite: OpenCatalogUnderTest = async (t, now) => {
   const dir = join(makeFolder(t), 'made', 'when-missing');
   let open: Catalog = await openCatalog({ dir, now });
   t.after(() => open.close());
@@ -29,7 +30,9 @@ testCatalog('SQLite', async (t, now) => {
       return another;
     },
   };
-});
+};
+testCatalog('SQLite', openSqlite);
+testAlertCatalog('SQLite', openSqlite);
 
 test('a file that is no database is an error', async (t) => {
   const dir = makeFolder(t);

@@ -8,7 +8,8 @@ import pg from 'pg';
 import { type Catalog, openCatalog } from '../../src/catalog/catalog.ts';
 import { CatalogUnavailable } from '../../src/catalog/catalog-unavailable.ts';
 import type { PostgresOptions } from '../../src/catalog/postgres.ts';
-import { plainVideo, testCatalog } from '../contract/catalog.ts';
+import { testAlertCatalog } from '../contract/alerts.ts';
+import { type OpenCatalogUnderTest, plainVideo, testCatalog } from '../contract/catalog.ts';
 import { makeTestFolder } from '../support/clickhouse.ts';
 import { freePort } from '../support/ports.ts';
 import { postgresMissing, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -40,7 +41,7 @@ describe('PostgreSQL', { skip: postgresMissing, timeout: 120_000 }, async () => 
   if (postgresMissing) return;
   const server: TestPostgres = await startPostgres({ after });
 
-  testCatalog('PostgreSQL', async (t, now) => {
+  const openPostgres: OpenCatalogUnderTest = async (t, now) => {
     const url = await server.createDatabase();
     let catalog = await open(url, now);
     t.after(() => catalog.close());
@@ -57,7 +58,9 @@ describe('PostgreSQL', { skip: postgresMissing, timeout: 120_000 }, async () => 
         return another;
       },
     };
-  });
+  };
+  testCatalog('PostgreSQL', openPostgres);
+  testAlertCatalog('PostgreSQL', openPostgres);
 
   test('processes that start at once on an empty database take turns with its tables', async (t) => {
     const url = await server.createDatabase();

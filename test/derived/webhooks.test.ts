@@ -5,10 +5,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createRecord, type DerivedEvent } from '../../src/derived/event.ts';
-import { readRetryAfter } from '../../src/derived/receiver.ts';
 import { startWebhooks, type WebhooksOptions, webhookGroup } from '../../src/derived/webhooks.ts';
 import { type LocalLog, openLocalLog } from '../../src/log/local/local.ts';
 import type { LogRecord } from '../../src/log/log.ts';
+import { readRetryAfter } from '../../src/webhook/receiver.ts';
 import { makeTestFolder } from '../support/clickhouse.ts';
 
 const DERIVED = 'derived';

@@ -1,10 +1,12 @@
 /** The files of deploy/, as far as they can be checked without an engine for containers. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { readConfig } from '../../src/config.ts';
 import { settings } from '../../src/settings.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { ROOT } from '../tidy/tree.ts';
 
 const compose = readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8');
@@ -80,3 +82,47 @@ test('the image runs without root and without what only development needs', () =
   assert.match(last, /^HEALTHCHECK/m);
   for (const folder of ['bin', 'src', 'dist']) assert.match(last, new RegExp(`/app/${folder} `));
 });
+
+const rules = readFileSync(join(ROOT, 'deploy/prometheus-rules.yaml'), 'utf8');
+
+test('the rules for Prometheus ask for what the service exports, with the labels that it has', async () => {
+  const all = await createMetrics({ processDefaults: false }).registry.getMetricsAsJSON();
+  const exported = new Map(all.map(({ name, type }) => [name, String(type)]));
+  const used = [...rules.matchAll(/\banalytics_\w+/g)].map(([name]) => name);
+  assert.ok(used.length >= 8);
+  for (const name of used) assert.ok(exported.has(name), `${name} is not exported`);
+  for (const [, name] of rules.matchAll(/rate\((analytics_\w+)/g))
+    assert.equal(exported.get(name!), 'counter', `rate() of ${name}`);
+  const { ingest, registry } = createMetrics({ processDefaults: false });
+  ingest.answers.add('503', 1);
+  const text = await registry.metrics();
+  for (const [, name, label] of rules.matchAll(/(analytics_\w+)\{(\w+)[=!~]/g))
+    assert.match(text, new RegExp(`^${name}\\{${label}="`, 'm'));
+});
+
+test('the rules for Prometheus have the thresholds of the built-in alerts', () => {
+  const { alertErrorRatePermille, alertErrorWindowSeconds, alertLagMs, alertForSeconds } = settings;
+  const ruleOf = (name: string) =>
+    new RegExp(`alert: ${name}\\n([^]*?)\\n\\n`).exec(`${rules}\n\n`)?.[1] ?? '';
+  const errors = ruleOf('SluiceIngestionErrorRate');
+  const rate = alertErrorRatePermille.default / 1000;
+  assert.equal([...errors.matchAll(/> ([\d.]+)$/gm)].filter(([, n]) => Number(n) === rate).length, 2);
+  for (const [, minutes] of errors.matchAll(/\[(\d+)m\]/g))
+    assert.equal(Number(minutes) * 60, alertErrorWindowSeconds.default);
+  const lag = ruleOf('SluiceProcessingLag');
+  assert.match(lag, new RegExp(`> ${alertLagMs.default / 1000}$`, 'm'));
+  for (const rule of [errors, lag]) assert.match(rule, new RegExp(`for: ${alertForSeconds.default / 60}m`));
+});
+
+test('promtool takes the rules', { skip: promtoolMissing() }, () => {
+  execFileSync('promtool', ['check', 'rules', join(ROOT, 'deploy/prometheus-rules.yaml')], { stdio: 'pipe' });
+});
+
+function promtoolMissing(): string | false {
+  try {
+    execFileSync('promtool', ['--version'], { stdio: 'ignore' });
+    return false;
+  } catch {
+    return 'There is no promtool; it comes with Prometheus.';
+  }
+}

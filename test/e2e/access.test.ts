@@ -143,8 +143,24 @@ describe('a service with every kind of credential', { timeout: 180_000 }, () => 
     assert.equal(status, 200);
   }
 
+  async function defineAlert(app_id: string): Promise<void> {
+    const rule = { app_id, metric: 'events', comparison: '<', threshold: 1_000 };
+    const { status } = await fetch(`${service.url}/v1/alerts/alert-of-${app_id}`, {
+      method: 'PUT',
+      headers: { ...boss, 'content-type': 'application/json' },
+      body: JSON.stringify(rule),
+    });
+    assert.equal(status, 200);
+    await until('it fires', async () => {
+      const answer = await call(service, { method: 'GET', path: '/v1/alert-history' }, admin());
+      return answer.text.includes(`alert-of-${app_id}`);
+    });
+  }
+  const admin = () => callers.find(({ name }) => name === 'the admin key')!;
+
   before(async () => {
     service = await startTestService({
+      ANALYTICS_ALERT_EVERY_MS: '500',
       ANALYTICS_ADMIN_KEY: 'boss',
       ANALYTICS_INGEST_API_KEY: 'in',
       ANALYTICS_JWT_SECRET: JWT_SECRET,
@@ -305,6 +321,8 @@ describe('a service with every kind of credential', { timeout: 180_000 }, () => 
       body: JSON.stringify(name),
     });
     await makeKey(['read'], ['foreign']);
+    await defineAlert('foreign');
+    await defineAlert('a');
     const gets = routes.filter(({ method }) => method === 'GET');
     const see = async (path: string, headers: Caller['headers']) =>
       (await call(service, { method: 'GET', path }, { ...callers[0]!, headers })).text;

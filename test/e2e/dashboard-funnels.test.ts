@@ -97,7 +97,7 @@ describe('funnels on the dashboard', () => {
     await page.getByRole('button', { name: 'Edit' }).click();
     await page.getByLabel('Step 2: filters').fill('country:nonsense:DE');
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.locator('.funnel-editor').getByRole('alert').waitFor();
+    await page.locator('.definition-editor').getByRole('alert').waitFor();
     await page.getByLabel('Step 2: filters').fill('country:in:FR,AT');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('0\u202f% to the end').waitFor();

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { alertHistoryAnswer, alertsAnswer } from './dashboard-alert-data.ts';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
@@ -112,6 +113,8 @@ function answer(state: State, url: URL): unknown {
     '/v1/funnels': () => ({ data: isEmpty ? [] : FUNNELS }),
     '/v1/funnels/to-the-end': () => funnelAnswer(query),
     '/v1/funnels/sign-up': () => funnelAnswer(query),
+    '/v1/alerts': () => alertsAnswer(isEmpty),
+    '/v1/alert-history': () => alertHistoryAnswer(isEmpty),
     '/v1/sessions': () => sessionsAnswer(isEmpty, query),
     '/v1/sessions/stats': () => sessionStatsAnswer(isEmpty, query),
   };

@@ -63,6 +63,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },
   { path: '/dead-letters', heading: 'Dead letters' },
+  { path: '/alerts', heading: 'Alerts' },
 ];
 
 /** How far the page is wider than its window, in CSS pixels. */

@@ -28,7 +28,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ingest: ['event', 'letters', 'log', 'http', 'access', 'telemetry'],
   pipeline: ['event', 'log', 'store', 'telemetry'],
   query: ['event', 'letters', 'store', 'catalog', 'cache', 'http', 'access', 'telemetry'],
-  derived: ['event', 'log', 'store', 'telemetry'],
+  webhook: [],
+  alerts: ['store', 'catalog', 'webhook', 'telemetry'],
+  derived: ['event', 'log', 'store', 'webhook', 'telemetry'],
   live: ['event', 'store', 'http', 'access', 'telemetry'],
   demo: [],
 };

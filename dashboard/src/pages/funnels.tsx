@@ -1,5 +1,5 @@
 import { useContext, useState } from 'preact/hooks';
-import { ApiError, requestKey } from '../data/api.ts';
+import { requestKey } from '../data/api.ts';
 import { metricKey } from '../data/metric.ts';
 import type { Funnel, FunnelAnswer, MetricAnswer } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
@@ -9,6 +9,7 @@ import { useLiveSubscription } from '../shell/use-live.ts';
 import { FIELD_LABELS } from '../state/filters.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
+import { DeleteButton } from '../ui/delete-button.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { type Draft, draftOf, newDraft } from './funnels/draft.ts';
 import { FunnelEditor } from './funnels/editor.tsx';
@@ -162,7 +163,7 @@ function OneFunnel({ funnel, onEdit, onDeleted }: OneProps) {
           <button type="button" class="button button-small" onClick={onEdit}>
             Edit
           </button>
-          <DeleteButton name={funnel.name} onDeleted={onDeleted} />
+          <DeleteButton path={`/v1/funnels/${encodeURIComponent(funnel.name)}`} onDeleted={onDeleted} />
         </>
       }
     >
@@ -173,31 +174,5 @@ function OneFunnel({ funnel, onEdit, onDeleted }: OneProps) {
         )}
       </States>
     </Panel>
-  );
-}
-
-/** Asks once more, in the same place. */
-function DeleteButton({ name, onDeleted }: { name: string; onDeleted(): void }) {
-  const { api } = useContext(ServicesContext);
-  const [sure, setSure] = useState(false);
-  const [error, setError] = useState<string | null>(null);
-  async function remove(): Promise<void> {
-    try {
-      await api.send(`/v1/funnels/${encodeURIComponent(name)}`, undefined, { method: 'DELETE' });
-      onDeleted();
-    } catch (cause) {
-      setError(cause instanceof ApiError ? cause.message : String(cause));
-    }
-  }
-  if (error !== null) return <span role="alert">{error}</span>;
-  return (
-    <button
-      type="button"
-      class="button button-small"
-      onBlur={() => setSure(false)}
-      onClick={() => (sure ? void remove() : setSure(true))}
-    >
-      {sure ? 'Delete for good' : 'Delete'}
-    </button>
   );
 }

@@ -6,10 +6,12 @@ import { isWell } from '../format/state.ts';
 import { age, exactTime } from '../format/time.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
+import { sharedQuery } from '../state/location.ts';
 import { usePage, useTick } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
 import { Icon } from '../ui/icon.tsx';
+import { Link } from '../ui/link.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
 import { Scroller } from '../ui/scroller.tsx';
 import { DeadLettersPanel } from './dead-letters-panel.tsx';
@@ -36,6 +38,11 @@ export function PipelinePage() {
       <PageHead
         title="Pipeline"
         hasFilters={false}
+        tools={
+          <Link path="/alerts" query={sharedQuery(page.query)} class="button">
+            Alerts
+          </Link>
+        }
         {...(version === undefined ? {} : { caption: version })}
       />
       <Alerts pipeline={pipeline.data} health={health.data} />

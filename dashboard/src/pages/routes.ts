@@ -106,6 +106,16 @@ export const ROUTES: readonly Route[] = [
     needsEvents: false,
     under: 'pipeline',
   },
+  {
+    id: 'alerts',
+    label: 'Alerts',
+    path: '/alerts',
+    icon: 'bell',
+    key: 'a',
+    hasRange: false,
+    needsEvents: false,
+    under: 'pipeline',
+  },
 ];
 
 export const RAIL_ROUTES: readonly Route[] = ROUTES.filter((route) => route.under === undefined);

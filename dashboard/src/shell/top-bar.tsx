@@ -9,6 +9,7 @@ import { useStore } from '../state/store.ts';
 import { Icon, Mark } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Choices, Popover } from '../ui/popover.tsx';
+import { AlertBadge } from './alert-badge.tsx';
 import { LiveBadge } from './live-badge.tsx';
 import { RangePicker } from './range-picker.tsx';
 
@@ -25,6 +26,7 @@ export function TopBar({ hasRange, onSearch }: { hasRange: boolean; onSearch: ()
       </Link>
       <AppSwitch />
       <div class="top-space" />
+      <AlertBadge />
       <LiveBadge />
       {hasRange && <RangePicker />}
       <button type="button" class="search-button" aria-label="Search" title="Search ( / )" onClick={onSearch}>

@@ -24,6 +24,7 @@ const PATHS = {
   refresh: 'M20 11a8 8 0 1 0-2.300 6.300M20 5v6h-6',
   back: 'M15 6l-6 6 6 6',
   alert: 'M12 4 2.500 20h19zM12 10v4.500M12 17.200h.01',
+  bell: 'M6 16.500V11a6 6 0 0 1 12 0v5.500l1.500 1.500h-15zM10 20.500h4',
   download: 'M12 4v11M7 10.500l5 5 5-5M4 20h16',
   arrow: 'M5 12h14M13 6l6 6-6 6',
 } as const;

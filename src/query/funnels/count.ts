@@ -7,7 +7,7 @@ import {
   readHistories,
 } from '../../store/questions/histories.ts';
 import type { TimeRange } from '../../store/sql/range.ts';
-import { readStored } from './definition.ts';
+import { readStored } from '../definition.ts';
 import { createOrderedFinder } from './ordered.ts';
 import type { FunnelPlan } from './plan.ts';
 import { FunnelTally, type StepFigures } from './tally.ts';

@@ -1,10 +1,7 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
-import type { FunnelDefinition, FunnelFilter } from '../../catalog/funnels.ts';
-import { HttpProblem } from '../../http/problem.ts';
-import { FILTER_OPERATORS, type Filter } from '../../store/sql/filters.ts';
-import { FILTERS_MAX, makeFilter } from '../filter.ts';
-import { nullable } from '../schemas.ts';
+import type { FunnelDefinition } from '../../catalog/funnels.ts';
+import { checkSameName, closed, findFault, givenFilters, or, readStored, refuse } from '../definition.ts';
 
 /** What a funnel's definition looks like, how it is read, and what of it is refused. */
 
@@ -14,18 +11,6 @@ const WINDOW_SECONDS_MAX = 366 * 86_400;
 /** As JSON; a value of the definition is a parameter of a statement, which has a bound of its own. */
 const DEFINITION_BYTES_MAX = 48 * 1024;
 
-const closed = { additionalProperties: false };
-const or = <T extends TSchema>(schema: T) => Type.Optional(nullable(schema));
-const scalar = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
-const GivenFilter = Type.Object(
-  {
-    field: Type.String({ description: 'A column, or `properties.x.y`.' }),
-    op: Type.Enum([...FILTER_OPERATORS]),
-    value: Type.Union([scalar, Type.Array(scalar)], { description: 'An array for `in`, else one value.' }),
-  },
-  closed,
-);
-const filters = or(Type.Array(GivenFilter, { maxItems: FILTERS_MAX, description: 'All must hold.' }));
 const eventName = Type.String({ minLength: 1, maxLength: 200 });
 const stepNumber = or(Type.Integer({ minimum: 1, maximum: STEPS_MAX }));
 const seconds = Type.Integer({ minimum: 1, maximum: WINDOW_SECONDS_MAX });
@@ -37,7 +22,10 @@ export const GivenDefinition = Type.Object(
       Type.String({ minLength: 1, maxLength: 256, description: 'The app it is about. Default: all apps.' }),
     ),
     steps: Type.Array(
-      Type.Object({ name: or(Type.String({ maxLength: 200 })), event_name: eventName, filters }, closed),
+      Type.Object(
+        { name: or(Type.String({ maxLength: 200 })), event_name: eventName, filters: givenFilters },
+        closed,
+      ),
       { minItems: 2, maxItems: STEPS_MAX },
     ),
     window_seconds: seconds,
@@ -47,7 +35,7 @@ export const GivenDefinition = Type.Object(
     exclusions: or(
       Type.Array(
         Type.Object(
-          { event_name: eventName, filters, after_step: stepNumber, before_step: stepNumber },
+          { event_name: eventName, filters: givenFilters, after_step: stepNumber, before_step: stepNumber },
           closed,
         ),
         {
@@ -68,12 +56,12 @@ type Given = Static<typeof GivenDefinition>;
 
 /** The definition, complete. Answers 400 `invalid_request` that names the field. */
 export function readDefinition(name: string, body: unknown): FunnelDefinition {
-  if (!Value.Check(GivenDefinition, body)) throw refuse(findFault(body));
-  if (body.name !== undefined && body.name !== name) {
+  if (!Value.Check(GivenDefinition, body)) {
     throw refuse(
-      `name: the body says ${JSON.stringify(body.name)}, the address ${JSON.stringify(name)}. Leave it out of the body.`,
+      findFault(GivenDefinition, body, 'The body is one JSON object with steps and window_seconds.'),
     );
   }
+  checkSameName(name, body.name);
   const definition = complete(body);
   const text = JSON.stringify(definition);
   if (Buffer.byteLength(text) > DEFINITION_BYTES_MAX) {
@@ -84,36 +72,6 @@ export function readDefinition(name: string, body: unknown): FunnelDefinition {
   if (text.includes('\\u0000')) throw refuse('A text of the definition holds U+0000.');
   checkRules(definition);
   return definition;
-}
-
-const refuse = (detail: string) => new HttpProblem('invalid_request', detail);
-
-function findFault(body: unknown): string {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return 'The body is one JSON object with steps and window_seconds.';
-  }
-  // Of a choice between types the innermost fault says most.
-  const faults = Value.Errors(GivenDefinition, body).filter(({ keyword }) => keyword !== 'boolean');
-  const fault = faults.toSorted((a, b) => b.instancePath.length - a.instancePath.length)[0];
-  const where = placeName(fault?.instancePath ?? '');
-  if (where.endsWith('.value')) return `${where}: a text, a number or a boolean; an array of them for in.`;
-  const params = (fault?.params ?? {}) as {
-    additionalProperties?: readonly string[];
-    allowedValues?: readonly string[];
-  };
-  if (params.additionalProperties !== undefined) {
-    return `${where === '' ? '' : `${where}: `}there is no field ${params.additionalProperties.map((field) => JSON.stringify(field)).join(', ')}.`;
-  }
-  const words = params.allowedValues === undefined ? '' : `: ${params.allowedValues.join(', ')}`;
-  return `${where === '' ? 'The definition' : where} ${fault?.message ?? 'is not valid'}${words}.`;
-}
-
-/** `/steps/0/filters/1/op` as people write it. */
-function placeName(path: string): string {
-  return path
-    .slice(1)
-    .replace(/\/(\d+)/g, '[$1]')
-    .replaceAll('/', '.');
 }
 
 function complete(given: Given): FunnelDefinition {
@@ -146,24 +104,13 @@ function checkRules({ steps, exclusions, order, step_window_seconds }: FunnelDef
       'step_window_seconds: an unordered funnel has no step before another. Leave it out, or choose another order.',
     );
   }
-  steps.forEach((step, i) => void readStored(step.filters, `steps[${i}]`));
+  steps.forEach((step, i) => void readStored(step.filters, `steps[${i}].filters`));
   exclusions.forEach((exclusion, i) => {
-    readStored(exclusion.filters, `exclusions[${i}]`);
+    readStored(exclusion.filters, `exclusions[${i}].filters`);
     const { after_step, before_step } = exclusion;
     if (after_step < before_step && before_step <= steps.length) return;
     throw refuse(
       `exclusions[${i}]: after_step comes before before_step, which is at most ${steps.length}, the number of steps; here they are ${after_step} and ${before_step}.`,
     );
-  });
-}
-
-/** Filters of a definition as the store takes them. Answers 400 where one is none. */
-export function readStored(list: readonly FunnelFilter[], where = 'filters'): Filter[] {
-  return list.map(({ field, op, value }, i) => {
-    const place = `${where}.filters[${i}]`;
-    if ((op === 'in') !== Array.isArray(value)) {
-      throw refuse(`${place}: ${op === 'in' ? 'in takes an array' : `${op} takes one value, no array`}.`);
-    }
-    return makeFilter(place, field, op, [value].flat().map(String));
   });
 }

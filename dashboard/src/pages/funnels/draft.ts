@@ -1,4 +1,5 @@
-import type { Funnel, FunnelDefinition, FunnelFilter, FunnelStep } from '../../data/types.ts';
+import type { Funnel, FunnelDefinition, FunnelStep } from '../../data/types.ts';
+import { FILTERS_ADVICE, readFilters, spellFilters } from '../../format/filter-text.ts';
 
 /** A funnel as it is typed; what the form does not show stays as it was. */
 export interface Draft {
@@ -40,7 +41,7 @@ export function draftOf(funnel: Funnel): Draft {
     steps: funnel.steps.map((step) => ({
       event: step.event_name,
       label: step.name ?? '',
-      filters: step.filters.map(spellFunnelFilter).join('; '),
+      filters: spellFilters(step.filters),
     })),
     before: funnel,
   };
@@ -63,8 +64,8 @@ export function missingOf(draft: Draft): string | null {
   if (draft.name.trim() === '') return 'Give it a name.';
   if (draft.steps.some((step) => step.event.trim() === '')) return 'Name the event of each step.';
   if (!(Number(draft.hours) > 0)) return 'Say within how many hours.';
-  const bad = draft.steps.flatMap((step) => readFilters(step.filters)).find((filter) => filter === null);
-  return bad === null ? 'Write filters as field:op:value, several with semicolons.' : null;
+  const isBad = draft.steps.some((step) => readFilters(step.filters) === null);
+  return isBad ? FILTERS_ADVICE : null;
 }
 
 /** Of a draft in which nothing is missing. */
@@ -77,7 +78,7 @@ export function definitionOf(draft: Draft): FunnelDefinition {
       (step): FunnelStep => ({
         name: step.label.trim() === '' ? null : step.label.trim(),
         event_name: step.event.trim(),
-        filters: readFilters(step.filters).filter((filter) => filter !== null),
+        filters: readFilters(step.filters) ?? [],
       }),
     ),
     window_seconds: Math.round(Number(draft.hours) * SECONDS_PER_HOUR),
@@ -86,21 +87,4 @@ export function definitionOf(draft: Draft): FunnelDefinition {
     count_by: draft.countBy,
     exclusions: before?.exclusions ?? [],
   };
-}
-
-function spellFunnelFilter({ field, op, value }: FunnelFilter): string {
-  return `${field}:${op}:${Array.isArray(value) ? value.join(',') : value}`;
-}
-
-function readFilters(text: string): (FunnelFilter | null)[] {
-  return text
-    .split(';')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part) => {
-      const [, field, op, value] = /^([\w.]+):([a-z]+):(.*)$/s.exec(part) ?? [];
-      if (field === undefined || op === undefined || value === undefined) return null;
-      if (op === 'in') return { field, op, value: value.split(',').map((item) => item.trim()) };
-      return { field, op, value: /^(gt|lt)$/.test(op) ? Number(value) : value };
-    });
 }

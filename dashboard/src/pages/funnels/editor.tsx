@@ -47,7 +47,10 @@ export function FunnelEditor({ draft, eventNames, onChange, onSaved, onCancel }:
   }
 
   return (
-    <Panel title={draft.before === null ? 'New funnel' : `Edit ${draft.before.name}`} class="funnel-editor">
+    <Panel
+      title={draft.before === null ? 'New funnel' : `Edit ${draft.before.name}`}
+      class="definition-editor"
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -68,7 +71,7 @@ export function FunnelEditor({ draft, eventNames, onChange, onSaved, onCancel }:
         {draft.before !== null && draft.before.exclusions.length > 0 && (
           <p class="muted small">Its {draft.before.exclusions.length} exclusions stay as they are.</p>
         )}
-        <div class="funnel-actions">
+        <div class="definition-actions">
           {draft.steps.length < STEPS_MAX && (
             <button type="button" class="button" onClick={() => onChange(addStep(draft))}>
               + Add a step
@@ -92,7 +95,7 @@ export function FunnelEditor({ draft, eventNames, onChange, onSaved, onCancel }:
 function Heads({ draft, onChange }: Pick<Props, 'draft' | 'onChange'>) {
   const change = (part: Partial<Draft>) => onChange({ ...draft, ...part });
   return (
-    <div class="funnel-heads">
+    <div class="definition-heads">
       <label>
         <span class="muted">Name</span>
         <input

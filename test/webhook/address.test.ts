@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isPublicAddress, literalAddress, lookupPublic } from '../../src/derived/address.ts';
+import { isPublicAddress, literalAddress, lookupPublic } from '../../src/webhook/address.ts';
 
 test('addresses of the public Internet, and all the others', () => {
   for (const address of [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readSecrets, signHeaders } from '../../src/derived/signature.ts';
+import { readSecrets, signHeaders } from '../../src/webhook/signature.ts';
 
 test('the example of the Standard Webhooks libraries', () => {
   const secrets = readSecrets('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');

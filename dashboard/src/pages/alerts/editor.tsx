@@ -1,0 +1,188 @@
+import { useContext, useState } from 'preact/hooks';
+import type { Alert } from '../../data/alert-types.ts';
+import { ApiError, requestKey } from '../../data/api.ts';
+import type { App, Metric, Page } from '../../data/types.ts';
+import { useQuery } from '../../data/use-query.ts';
+import { LOOKS } from '../../format/metric.ts';
+import { ServicesContext } from '../../state/services.ts';
+import { Panel } from '../../ui/panel.tsx';
+import { COMPARISONS, type Draft, definitionOf, isShare, missingOf } from './draft.ts';
+
+interface Props {
+  draft: Draft;
+  onChange(draft: Draft): void;
+  onSaved(): void;
+  onCancel(): void;
+}
+
+const UNITS: Readonly<Record<string, string>> = { watch_time_seconds: 'Seconds', completion_rate: 'Percent' };
+
+/** The definition of a rule. */
+export function AlertEditor({ draft, onChange, onSaved, onCancel }: Props) {
+  const { api } = useContext(ServicesContext);
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const missing = missingOf(draft);
+
+  async function save(): Promise<void> {
+    setBusy(true);
+    setError(null);
+    const path = `/v1/alerts/${encodeURIComponent(draft.name.trim())}`;
+    try {
+      await api.send<Alert>(path, definitionOf(draft), { method: 'PUT' });
+      onSaved();
+    } catch (cause) {
+      setError(cause instanceof ApiError ? cause.message : String(cause));
+      setBusy(false);
+    }
+  }
+
+  return (
+    <Panel title={draft.isNew ? 'New alert' : `Edit ${draft.name}`} class="definition-editor">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (missing === null) void save();
+        }}
+      >
+        <Condition draft={draft} onChange={onChange} />
+        <Heads draft={draft} onChange={onChange} />
+        <div class="definition-actions">
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={draft.bots}
+              onChange={(event) => onChange({ ...draft, bots: event.currentTarget.checked })}
+            />
+            Count bots
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={draft.enabled}
+              onChange={(event) => onChange({ ...draft, enabled: event.currentTarget.checked })}
+            />
+            On
+          </label>
+          <span class={error === null ? 'muted' : 'verdict-bad'} role={error === null ? undefined : 'alert'}>
+            {error ?? missing ?? ''}
+          </span>
+          <button type="button" class="button" onClick={onCancel}>
+            Cancel
+          </button>
+          <button type="submit" class="button button-primary" disabled={missing !== null || busy}>
+            {busy ? 'Saving…' : 'Save'}
+          </button>
+        </div>
+      </form>
+    </Panel>
+  );
+}
+
+type PartProps = Pick<Props, 'draft' | 'onChange'>;
+
+interface FieldProps extends PartProps {
+  label: string;
+  field: 'name' | 'title' | 'threshold' | 'windowMinutes' | 'forMinutes' | 'filters' | 'webhook';
+  placeholder?: string;
+  isNumber?: boolean;
+  disabled?: boolean;
+}
+
+function Field({ draft, onChange, label, field, placeholder, isNumber = false, disabled }: FieldProps) {
+  return (
+    <label>
+      <span class="muted">{label}</span>
+      <input
+        class="input"
+        value={draft[field]}
+        inputMode={isNumber ? 'decimal' : undefined}
+        placeholder={placeholder}
+        disabled={disabled}
+        onInput={(event) => onChange({ ...draft, [field]: event.currentTarget.value })}
+      />
+    </label>
+  );
+}
+
+/** What is too much. */
+function Condition({ draft, onChange }: PartProps) {
+  const part = { draft, onChange };
+  return (
+    <div class="definition-heads">
+      <Field {...part} label="Name" field="name" disabled={!draft.isNew} />
+      <label>
+        <span class="muted">Metric</span>
+        <select
+          class="input"
+          aria-label="Metric"
+          value={draft.metric}
+          onChange={(event) => onChange({ ...draft, metric: event.currentTarget.value })}
+        >
+          {(Object.keys(LOOKS) as Metric[]).map((metric) => (
+            <option key={metric} value={metric}>
+              {LOOKS[metric].label}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span class="muted">Is</span>
+        <select
+          class="input"
+          aria-label="Is above or below"
+          value={draft.comparison}
+          onChange={(event) =>
+            onChange({ ...draft, comparison: event.currentTarget.value as Draft['comparison'] })
+          }
+        >
+          {COMPARISONS.map((comparison) => (
+            <option key={comparison} value={comparison}>
+              {comparison}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Field
+        {...part}
+        label={UNITS[draft.metric] ?? 'Number'}
+        field="threshold"
+        isNumber
+        placeholder={isShare(draft.metric) ? '50' : '100'}
+      />
+      <Field {...part} label="Within minutes" field="windowMinutes" isNumber />
+      <Field {...part} label="For minutes" field="forMinutes" isNumber />
+    </div>
+  );
+}
+
+/** Of what, and who is told. */
+function Heads({ draft, onChange }: PartProps) {
+  const part = { draft, onChange };
+  const apps = useQuery<Page<App>>(requestKey('/v1/apps')).data?.data ?? [];
+  const isKnown = draft.app === '' || apps.some(({ app_id }) => app_id === draft.app);
+  return (
+    <div class="definition-heads">
+      <Field {...part} label="Title" field="title" placeholder="as the name" />
+      <label>
+        <span class="muted">Of app</span>
+        <select
+          class="input"
+          aria-label="Of app"
+          value={draft.app}
+          onChange={(event) => onChange({ ...draft, app: event.currentTarget.value })}
+        >
+          <option value="">All apps</option>
+          {!isKnown && <option value={draft.app}>{draft.app}</option>}
+          {apps.map(({ app_id, name }) => (
+            <option key={app_id} value={app_id}>
+              {name ?? app_id}
+            </option>
+          ))}
+        </select>
+      </label>
+      <Field {...part} label="Only where" field="filters" placeholder="country:in:DE,AT" />
+      <Field {...part} label="Tell by webhook" field="webhook" placeholder="https://…" />
+    </div>
+  );
+}
