@@ -13,11 +13,15 @@ const PAGES = [
   '/videos/*',
   '/event-log',
   '/sessions',
+  '/sessions/*',
   '/funnels',
+  '/retention',
+  '/paths',
   '/reports',
   '/sql',
   '/pipeline',
   '/dead-letters',
+  '/keys',
 ];
 
 /** The dashboard's files: they hold no data, so they are open to all. */

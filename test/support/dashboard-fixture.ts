@@ -6,8 +6,10 @@ import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
+import { keysAnswer } from './dashboard-key-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
 import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
+import { pathsAnswer, retentionAnswer } from './dashboard-retention-data.ts';
 import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
 
 /**
@@ -107,6 +109,9 @@ function answer(state: State, url: URL): unknown {
         { app_id: 'tv', name: null },
       ],
     }),
+    '/v1/retention': () => retentionAnswer(isEmpty, query),
+    '/v1/paths': () => pathsAnswer(isEmpty, query),
+    '/v1/keys': () => keysAnswer(isEmpty),
     '/v1/videos': () => listVideos(state, query),
     '/report': () => ({ data: REPORT_TEMPLATES }),
     '/v1/funnels': () => ({ data: isEmpty ? [] : FUNNELS }),

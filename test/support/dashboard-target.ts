@@ -59,10 +59,13 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/sessions', heading: 'Sessions' },
   { path: '/event-log', heading: 'Events' },
   { path: '/funnels', heading: 'Funnels' },
+  { path: '/retention', heading: 'Retention' },
+  { path: '/paths', heading: 'Paths' },
   { path: '/reports', heading: 'Reports' },
   { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },
   { path: '/dead-letters', heading: 'Dead letters' },
+  { path: '/keys', heading: 'Keys and apps' },
 ];
 
 /** How far the page is wider than its window, in CSS pixels. */

@@ -1,5 +1,7 @@
 /** Reads the service's JSON, and sends it some. In: a path with its parameters. Out: the answer, or an ApiError that says what to do. */
 
+import { createStore, type Store } from '../state/store.ts';
+
 export type Param = string | number | null | undefined | readonly string[];
 
 export class ApiError extends Error {
@@ -18,7 +20,7 @@ export class ApiError extends Error {
   /** What the reader can do about it, in one sentence. */
   get advice(): string {
     if (this.status === 0) return 'Check that the service is running and that this machine can reach it.';
-    if (this.status === 401) return 'This service asks for a key. Enter one with the scope “read”.';
+    if (this.status === 401) return 'This service asks for a key. Sign in with one of the scope “read”.';
     if (this.status === 403) return 'The key in use may not see this. Use one with the right scope and app.';
     if (this.status === 404)
       return 'The process that answers may not serve this role; ask one that runs “query”.';
@@ -45,6 +47,10 @@ export interface Api {
   cached<T>(key: string): T | undefined;
   readonly credential: string | null;
   setCredential(value: string | null): void;
+  /** Asks whether a credential may read, without using it for anything else. Throws what the service says against it. */
+  tryCredential(value: string): Promise<void>;
+  /** Why the reader has to sign in before anything can be shown; null where that is not so. */
+  locked: Store<ApiError | null>;
 }
 
 /** Spells a request; empty parameters are left out. */
@@ -60,6 +66,8 @@ export function requestKey(path: string, params: Record<string, Param> = {}): st
 }
 
 const CREDENTIAL_KEY = 'sluice.credential';
+/** A small question for whoever has the scope `read` or `admin`. */
+const TRIAL_PATH = '/v1/apps';
 const CACHE_ENTRIES_MAX = 200;
 
 async function readProblem(response: Response): Promise<ApiError> {
@@ -83,18 +91,30 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
   const cache = new Map<string, unknown>();
   let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
 
-  async function ask(key: string, signal?: AbortSignal, body?: unknown, method = 'POST'): Promise<Response> {
+  const locked = createStore<ApiError | null>(null);
+
+  async function ask(
+    key: string,
+    signal?: AbortSignal,
+    body?: unknown,
+    method = 'POST',
+    as = credential,
+  ): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (credential !== null) headers.authorization = `Bearer ${credential}`;
+    if (as !== null) headers.authorization = `Bearer ${as}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const sent =
       body !== undefined ? { method, body: JSON.stringify(body) } : method === 'DELETE' ? { method } : {};
+    let response: Response;
     try {
-      return await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
+      response = await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw new ApiError('The service did not answer.', 0, 'unreachable');
     }
+    // An answer to a credential that was changed meanwhile says nothing about the present one.
+    if (response.status === 401 && as === credential) locked.set(await readProblem(response.clone()));
+    return response;
   }
 
   return {
@@ -139,6 +159,12 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
       cache.clear();
       if (value === null) storage?.removeItem(CREDENTIAL_KEY);
       else storage?.setItem(CREDENTIAL_KEY, value);
+      locked.set(null);
     },
+    async tryCredential(value) {
+      const response = await ask(TRIAL_PATH, undefined, undefined, 'GET', value);
+      if (!response.ok) throw await readProblem(response);
+    },
+    locked,
   };
 }

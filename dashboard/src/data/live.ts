@@ -30,6 +30,8 @@ export interface Live {
   subscribe(subscription: Subscription): void;
   onEvent(listener: (event: AnalyticsEvent) => void): () => void;
   retry(): void;
+  /** Hangs up and connects anew, with whatever credential there is now. */
+  renew(): void;
   stop(): void;
 }
 
@@ -97,6 +99,11 @@ export function startLive(address: () => string, random: () => number = Math.ran
       return () => listeners.delete(listener);
     },
     retry: line.retry,
+    renew() {
+      put({ metrics: null, heardAt: 0 });
+      line.giveUp();
+      line.retry();
+    },
     stop() {
       clearInterval(watchTimer);
       window.removeEventListener('online', line.retry);
