@@ -9,7 +9,8 @@ import { PathsPage } from './pages/paths.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { ReportsPage } from './pages/reports.tsx';
 import { RetentionPage } from './pages/retention.tsx';
-import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { hasRange, type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { SessionPage } from './pages/session.tsx';
 import { SessionsPage } from './pages/sessions.tsx';
 import { SqlPage } from './pages/sql.tsx';
 import { VideoPage } from './pages/video.tsx';
@@ -30,6 +31,7 @@ import { Link } from './ui/link.tsx';
 function CurrentPage({ match }: { match: Match }) {
   if (match.rest !== null && match.route.id === 'videos')
     return <VideoPage key={match.rest} id={match.rest} />;
+  if (match.rest !== null) return <SessionPage key={match.rest} id={match.rest} />;
   if (match.route.id === 'now') return <NowPage />;
   if (match.route.id === 'overview') return <OverviewPage />;
   if (match.route.id === 'videos') return <VideosPage />;
@@ -97,7 +99,7 @@ function Shell() {
       <a class="skip" href="#content">
         Skip to content
       </a>
-      <TopBar hasRange={match?.route.hasRange ?? false} onSearch={() => setDialog('search')} />
+      <TopBar hasRange={match !== null && hasRange(match)} onSearch={() => setDialog('search')} />
       <Rail
         current={match?.route.under ?? match?.route.id ?? null}
         onShortcuts={() => setDialog('shortcuts')}

@@ -69,6 +69,7 @@ describe('every page', () => {
           for (const { path, heading } of [
             ...DASHBOARD_PAGES,
             { path: '/videos/talk-locks', heading: 'How Canal Locks Work' },
+            { path: `/sessions/${'s'.repeat(256)}`, heading: 'ssss' },
           ]) {
             await page.goto(new URL(path, page.url()).href);
             await settled(page);

@@ -10,7 +10,7 @@ import { keysAnswer } from './dashboard-key-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
 import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
 import { pathsAnswer, retentionAnswer } from './dashboard-retention-data.ts';
-import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
+import { sessionEventsAnswer, sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
 
 /**
  * Stands in for the service in the dashboard's browser tests: serves the built files, answers the questions that the
@@ -67,6 +67,7 @@ function matchesEvent(event: Record<string, unknown>, query: URLSearchParams): b
 
 function listEvents(state: State, query: URLSearchParams): unknown {
   if (state.scenario === 'empty') return { data: [], next_cursor: null };
+  if (query.get('order') === 'asc') return sessionEventsAnswer(query.get('session_id') ?? '');
   const limit = Number(query.get('limit') ?? 50);
   const start = Number(query.get('cursor') ?? 0);
   const now = Date.now();

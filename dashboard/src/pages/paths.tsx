@@ -132,7 +132,7 @@ function Question({ asked, names }: { asked: Asked; names: readonly string[] }) 
       <NamedInput
         label={asked.by === 'page' ? 'Page' : 'Event'}
         value={asked.at}
-        placeholder={asked.side === 'start' ? 'the first of each session' : 'pick where they lead to'}
+        placeholder={asked.side === 'start' ? 'first of a session' : 'pick the end'}
         options={names}
         onPick={(at) => location.change({ at: at || null })}
       />

@@ -174,3 +174,12 @@ export function matchRoute(path: string): Match | null {
 export function videoPath(id: string): string {
   return `/videos/${encodeURIComponent(id)}`;
 }
+
+export function sessionPath(id: string): string {
+  return `/sessions/${encodeURIComponent(id)}`;
+}
+
+/** One session has its own span of time. */
+export function hasRange({ route, rest }: Match): boolean {
+  return route.hasRange && !(rest !== null && route.id === 'sessions');
+}

@@ -17,6 +17,8 @@ interface Asking {
   key: Key;
 }
 
+const APPS_SHOWN = 3;
+
 const nameOf = (key: Key): string => key.name ?? key.key_id;
 
 /** Prefixes of secrets are random enough to tell one's own key by. */
@@ -110,7 +112,7 @@ function KeyRow({ item, own, onAsk }: RowProps) {
   return (
     <tr class={revoked_at === null ? '' : 'row-revoked'}>
       <th scope="row">
-        <span class="key-name" title={item.key_id}>
+        <span class="key-name" title={`${nameOf(item)} (${item.key_id})`}>
           {nameOf(item)}
         </span>{' '}
         {own && <span class="tag">in use here</span>}
@@ -125,7 +127,7 @@ function KeyRow({ item, own, onAsk }: RowProps) {
       </td>
       <td>{item.scopes.join(', ')}</td>
       <td class="column-wide key-apps">
-        {apps === null ? <span class="muted">every app</span> : apps.length === 0 ? 'none' : apps.join(', ')}
+        {apps === null ? <span class="muted">every app</span> : <Apps apps={apps} />}
       </td>
       <td class="column-wide muted">
         <span title={exactTime(item.created_at)}>{eventTime(item.created_at, now)}</span>
@@ -156,6 +158,17 @@ function KeyRow({ item, own, onAsk }: RowProps) {
         )}
       </td>
     </tr>
+  );
+}
+
+function Apps({ apps }: { apps: readonly string[] }) {
+  if (apps.length === 0) return <>none</>;
+  const more = apps.length - APPS_SHOWN;
+  return (
+    <span title={apps.join(', ')}>
+      {apps.slice(0, APPS_SHOWN).join(', ')}
+      {more > 0 && <span class="muted"> and {more} more</span>}
+    </span>
   );
 }
 

@@ -23,6 +23,18 @@ export function FlowColumns({ answer, onStart }: Props) {
   const beside = node === undefined ? null : neighboursOf(answer, node);
   return (
     <>
+      <p class="panel-note flow-said" aria-live="polite">
+        {node === undefined ? (
+          'Pick a row to see where its sessions come from and go to.'
+        ) : (
+          <>
+            <span>{nodeWords(answer, node)}</span>
+            <button type="button" class="button button-small" onClick={() => onStart(node.name)}>
+              Begin at it <Icon name="arrow" size={14} />
+            </button>
+          </>
+        )}
+      </p>
       <Scroller class="flow-scroll" label="Steps side by side">
         <ol class="flow-columns" aria-label="Steps">
           {columns.map((column) => (
@@ -37,18 +49,6 @@ export function FlowColumns({ answer, onStart }: Props) {
           ))}
         </ol>
       </Scroller>
-      <p class="panel-note flow-said" aria-live="polite">
-        {node === undefined ? (
-          'Pick a row to see where its sessions come from and go to.'
-        ) : (
-          <>
-            <span>{nodeWords(answer, node)}</span>
-            <button type="button" class="button button-small" onClick={() => onStart(node.name)}>
-              Begin at it <Icon name="arrow" size={14} />
-            </button>
-          </>
-        )}
-      </p>
     </>
   );
 }
@@ -80,7 +80,9 @@ interface ColumnProps {
 function Column({ column, title, picked, beside, onPick }: ColumnProps) {
   const [all, setAll] = useState(false);
   const top = column.nodes[0]?.sessions ?? 0;
-  const shown = all ? column.nodes : column.nodes.slice(0, NODES_SHOWN);
+  const shown = column.nodes.filter(
+    ({ step, name }, index) => all || index < NODES_SHOWN || beside?.has(placeOf(step, name)) === true,
+  );
   return (
     <li class="flow-column">
       <h3>

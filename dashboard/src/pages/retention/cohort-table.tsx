@@ -40,7 +40,7 @@ export function CohortTable({ answer, reading, today }: Props) {
         </thead>
         <tbody>
           <tr class="cohort-average">
-            <th scope="row" title={`Of each period, the cohorts for which it is over`}>
+            <th scope="row" title="Of each period, the cohorts for which it is over">
               All together
             </th>
             <td class="num" title={fullNumber(people)}>
@@ -69,7 +69,8 @@ export function CohortTable({ answer, reading, today }: Props) {
   );
 }
 
-const shareStyle = (share: number | null) => ({ '--heat': `${Math.round((share ?? 0) * 60)}%` });
+/** By the root, as most shares are small; at its strongest the text still holds 4.5:1. */
+const shareStyle = (share: number | null) => ({ '--heat': `${Math.round(Math.sqrt(share ?? 0) * 60)}%` });
 
 interface CellProps {
   cell: Cell;
@@ -107,7 +108,7 @@ export function CohortLegend({ unit }: { unit: string }) {
   return (
     <p class="panel-note cohort-legend">
       <span>
-        <i class="cohort-key" /> the darker, the more came back
+        <i class="cohort-key" /> the stronger, the more came back
       </span>
       <span>
         <i class="cohort-key cohort-running" /> the {unit} is under way, the figure may grow
