@@ -11,6 +11,7 @@ const PAGES = [
   '/overview',
   '/videos',
   '/videos/*',
+  '/catalogue',
   '/event-log',
   '/sessions',
   '/sessions/*',

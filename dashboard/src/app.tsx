@@ -1,4 +1,5 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
+import { CataloguePage } from './pages/catalogue.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { FunnelsPage } from './pages/funnels.tsx';
@@ -35,6 +36,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'now') return <NowPage />;
   if (match.route.id === 'overview') return <OverviewPage />;
   if (match.route.id === 'videos') return <VideosPage />;
+  if (match.route.id === 'catalogue') return <CataloguePage />;
   if (match.route.id === 'events') return <EventsPage />;
   if (match.route.id === 'sessions') return <SessionsPage />;
   if (match.route.id === 'funnels') return <FunnelsPage />;

@@ -86,7 +86,8 @@ function listVideos(state: State, query: URLSearchParams): unknown {
     state.scenario === 'empty'
       ? []
       : VIDEOS.filter((video) => ids === undefined || ids.includes(video.video_id));
-  return { data: known, next_cursor: null };
+  const rest = { season: null, episode: null, published_at: '2026-01-31T00:00:00.000Z', live: false };
+  return { data: known.map((video) => ({ ...rest, ...video })), next_cursor: null };
 }
 
 /** The answer to a question, or undefined where there is no such question. */

@@ -56,6 +56,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/', heading: 'Now' },
   { path: '/overview', heading: 'Overview' },
   { path: '/videos', heading: 'Videos' },
+  { path: '/catalogue', heading: 'Catalogue' },
   { path: '/sessions', heading: 'Sessions' },
   { path: '/event-log', heading: 'Events' },
   { path: '/funnels', heading: 'Funnels' },

@@ -4,17 +4,32 @@ import { createStore, type Store } from '../state/store.ts';
 
 export type Param = string | number | null | undefined | readonly string[];
 
+/** What is wrong with one of several things that were sent. */
+export interface Fault {
+  index: number;
+  detail: string;
+}
+
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly requestId: string | null;
+  /** The first of them, where the service names several. */
+  readonly faults: readonly Fault[];
 
-  constructor(message: string, status: number, code: string, requestId: string | null = null) {
+  constructor(
+    message: string,
+    status: number,
+    code: string,
+    requestId: string | null = null,
+    faults: readonly Fault[] = [],
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
     this.requestId = requestId;
+    this.faults = faults;
   }
 
   /** What the reader can do about it, in one sentence. */
@@ -70,20 +85,27 @@ const CREDENTIAL_KEY = 'sluice.credential';
 const TRIAL_PATH = '/v1/apps';
 const CACHE_ENTRIES_MAX = 200;
 
+function isFault(value: unknown): value is Fault {
+  const { index, detail } = (value ?? {}) as Partial<Fault>;
+  return typeof index === 'number' && typeof detail === 'string';
+}
+
 async function readProblem(response: Response): Promise<ApiError> {
   let title = `The service answered ${response.status}`;
   let code = 'http_error';
   let requestId: string | null = null;
+  let faults: Fault[] = [];
   try {
     const problem = (await response.json()) as Record<string, unknown>;
     const detail = problem.detail ?? problem.title;
     if (typeof detail === 'string') title = detail;
     if (typeof problem.code === 'string') code = problem.code;
     if (typeof problem.request_id === 'string') requestId = problem.request_id;
+    if (Array.isArray(problem.results)) faults = (problem.results as unknown[]).filter(isFault);
   } catch {
     // A proxy in between may answer with HTML; the status alone has to do.
   }
-  return new ApiError(title, response.status, code, requestId);
+  return new ApiError(title, response.status, code, requestId, faults);
 }
 
 /** @param storage where the credential is kept between visits; null keeps it for this page only. */

@@ -80,6 +80,20 @@ export interface Video {
   tags: string[] | null;
 }
 
+/** As `PUT /v1/videos` takes it: what is left out is not known any more. */
+export interface GivenVideo extends Video {
+  season: number | null;
+  episode: number | null;
+  tags: string[];
+  published_at: string | null;
+  live: boolean;
+}
+
+export interface CatalogueVideo extends GivenVideo {
+  created_at: string;
+  updated_at: string;
+}
+
 export interface Page<T> {
   data: T[];
   next_cursor: string | null;

@@ -38,6 +38,16 @@ export const ROUTES: readonly Route[] = [
     needsEvents: true,
   },
   {
+    id: 'catalogue',
+    label: 'Catalogue',
+    path: '/catalogue',
+    icon: 'table',
+    key: 'l',
+    hasRange: false,
+    needsEvents: false,
+    under: 'videos',
+  },
+  {
     id: 'sessions',
     label: 'Sessions',
     path: '/sessions',
