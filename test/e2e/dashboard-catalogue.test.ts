@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import type { CatalogueVideo } from '../../dashboard/src/data/types.ts';
+import type { CatalogueVideo } from '../../dashboard/src/data/types-catalogue.ts';
 import { openBrowser } from '../support/browser.ts';
 import {
   builtDashboard,

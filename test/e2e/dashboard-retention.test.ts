@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
-import type { Paths, Retention } from '../../dashboard/src/data/types.ts';
+import type { Paths, Retention } from '../../dashboard/src/data/types-retention.ts';
 import { percent } from '../../dashboard/src/format/number.ts';
 import { until } from '../faults/verify.ts';
 import { openBrowser } from '../support/browser.ts';

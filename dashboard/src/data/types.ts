@@ -80,20 +80,6 @@ export interface Video {
   tags: string[] | null;
 }
 
-/** As `PUT /v1/videos` takes it: what is left out is not known any more. */
-export interface GivenVideo extends Video {
-  season: number | null;
-  episode: number | null;
-  tags: string[];
-  published_at: string | null;
-  live: boolean;
-}
-
-export interface CatalogueVideo extends GivenVideo {
-  created_at: string;
-  updated_at: string;
-}
-
 export interface Page<T> {
   data: T[];
   next_cursor: string | null;
@@ -102,26 +88,6 @@ export interface Page<T> {
 export interface App {
   app_id: string;
   name: string | null;
-}
-
-export type KeyScope = 'ingest' | 'read' | 'admin';
-
-export interface Key {
-  key_id: string;
-  name: string | null;
-  /** The first characters of the secret. */
-  prefix: string;
-  scopes: KeyScope[];
-  /** Null: every app. */
-  apps: string[] | null;
-  created_at: string;
-  rotated_at: string | null;
-  revoked_at: string | null;
-}
-
-/** With its secret, which is given this once. */
-export interface ShownKey extends Key {
-  key: string;
 }
 
 export interface AnalyticsEvent {
@@ -418,42 +384,4 @@ export interface FunnelAnswer {
   total_conversion: number;
   breakdown: { value: string; steps: FunnelStepCount[] }[];
   truncated?: true;
-}
-
-export const RETENTION_UNITS = ['day', 'week', 'month'] as const;
-export type RetentionUnit = (typeof RETENTION_UNITS)[number];
-
-export interface Cohort {
-  /** The first date of its period, `YYYY-MM-DD` in the zone of the question. */
-  date: string;
-  size: number;
-  /** By period, that of the beginning first; null where a period has not begun. */
-  returned: (number | null)[];
-}
-
-export interface Retention {
-  unit: RetentionUnit;
-  cohorts: Cohort[];
-}
-
-export interface PathNode {
-  step: number;
-  name: string;
-  sessions: number;
-}
-
-/** Joins a node of its step with one of the next; `from` and `to` are in the order of time. */
-export interface PathLink {
-  step: number;
-  from: string;
-  to: string;
-  sessions: number;
-}
-
-export interface Paths {
-  by: 'page' | 'event';
-  start: string | null;
-  end: string | null;
-  nodes: PathNode[];
-  links: PathLink[];
 }

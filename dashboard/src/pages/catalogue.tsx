@@ -1,6 +1,6 @@
 import { useContext, useState } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
-import type { CatalogueVideo } from '../data/types.ts';
+import type { CatalogueVideo } from '../data/types-catalogue.ts';
 import { usePages } from '../data/use-pages.ts';
 import { fullNumber } from '../format/number.ts';
 import { PageHead } from '../shell/page-head.tsx';

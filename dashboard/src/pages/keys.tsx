@@ -1,7 +1,8 @@
 import { useContext, useState } from 'preact/hooks';
 import { type ApiError, requestKey } from '../data/api.ts';
-import type { App, Key, Page, ShownKey } from '../data/types.ts';
-import { usePages } from '../data/use-pages.ts';
+import type { App, Page } from '../data/types.ts';
+import type { Key, ShownKey } from '../data/types-catalogue.ts';
+import { type Pages, usePages } from '../data/use-pages.ts';
 import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
@@ -19,7 +20,7 @@ const PAGE_KEYS = 50;
 /** Who may send, read and administer, and for which apps. */
 export function KeysPage() {
   const page = usePage();
-  const { api, location, refresh } = useContext(ServicesContext);
+  const { refresh } = useContext(ServicesContext);
   useLiveSubscription(page.app, false);
   const [isMaking, setMaking] = useState(false);
   const [shown, setShown] = useState<ShownKey | null>(null);
@@ -56,42 +57,56 @@ export function KeysPage() {
         <KeyForm apps={apps.data?.data ?? []} onMade={show} onCancel={() => setMaking(false)} />
       )}
       {isAdmin ? (
-        <Panel
-          title="Keys"
-          class="panel-keys"
-          tools={
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={revoked}
-                onChange={() => location.change({ revoked: revoked ? null : '1' }, 'replace')}
-              />
-              Revoked ones too
-            </label>
-          }
-        >
-          <States
-            query={list.first}
-            skeleton={<SkeletonRows count={6} />}
-            isEmpty={list.items.length === 0}
-            empty={<NoKeys />}
-          >
-            <KeyTable keys={list.items} onRotated={show} onChanged={renew} />
-            <ListFoot list={list} rest="more" />
-          </States>
-          {api.credential === null && (
-            <p class="panel-note">
-              You are here without a key: this service is open to all who reach it. Keys open doors and close
-              none; <code>ANALYTICS_ADMIN_KEY</code>, or listening on more than this machine, closes them.
-            </p>
-          )}
-        </Panel>
+        <KeyList list={list} hasRevoked={revoked} onRotated={show} onChanged={renew} />
       ) : (
         <NotAdmin refusal={refusal} />
       )}
       <AppsPanel query={apps} canChange={isAdmin} onChanged={renew} />
       {shown !== null && <SecretDialog shown={shown} onClose={() => setShown(null)} />}
     </>
+  );
+}
+
+interface KeyListProps {
+  list: Pages<Key>;
+  hasRevoked: boolean;
+  onRotated(key: ShownKey): void;
+  onChanged(): void;
+}
+
+function KeyList({ list, hasRevoked, onRotated, onChanged }: KeyListProps) {
+  const { api, location } = useContext(ServicesContext);
+  return (
+    <Panel
+      title="Keys"
+      class="panel-keys"
+      tools={
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={hasRevoked}
+            onChange={() => location.change({ revoked: hasRevoked ? null : '1' }, 'replace')}
+          />
+          Revoked ones too
+        </label>
+      }
+    >
+      <States
+        query={list.first}
+        skeleton={<SkeletonRows count={6} />}
+        isEmpty={list.items.length === 0}
+        empty={<NoKeys />}
+      >
+        <KeyTable keys={list.items} onRotated={onRotated} onChanged={onChanged} />
+        <ListFoot list={list} rest="more" />
+      </States>
+      {api.credential === null && (
+        <p class="panel-note">
+          You are here without a key: this service is open to all who reach it. Keys open doors and close
+          none; <code>ANALYTICS_ADMIN_KEY</code>, or listening on more than this machine, closes them.
+        </p>
+      )}
+    </Panel>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useContext } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
-import type { Paths } from '../data/types.ts';
+import type { Paths } from '../data/types-retention.ts';
 import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';

@@ -1,7 +1,7 @@
 import { useContext } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
 import { useEventNames } from '../data/event-names.ts';
-import { RETENTION_UNITS, type Retention, type RetentionUnit } from '../data/types.ts';
+import { RETENTION_UNITS, type Retention, type RetentionUnit } from '../data/types-retention.ts';
 import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';

@@ -1,4 +1,4 @@
-import type { CatalogueVideo, GivenVideo } from '../../data/types.ts';
+import type { CatalogueVideo, GivenVideo } from '../../data/types-catalogue.ts';
 
 /** A video as it is typed. */
 export interface Draft {

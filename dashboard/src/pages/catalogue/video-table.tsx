@@ -1,4 +1,4 @@
-import type { CatalogueVideo } from '../../data/types.ts';
+import type { CatalogueVideo } from '../../data/types-catalogue.ts';
 import { duration } from '../../format/number.ts';
 import { exactTime } from '../../format/time.ts';
 import { sharedQuery } from '../../state/location.ts';

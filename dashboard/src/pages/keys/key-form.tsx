@@ -1,6 +1,7 @@
 import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
-import type { App, KeyScope, ShownKey } from '../../data/types.ts';
+import type { App } from '../../data/types.ts';
+import type { KeyScope, ShownKey } from '../../data/types-catalogue.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Panel } from '../../ui/panel.tsx';
 

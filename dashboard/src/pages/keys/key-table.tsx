@@ -1,6 +1,6 @@
 import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
-import type { Key, ShownKey } from '../../data/types.ts';
+import type { Key, ShownKey } from '../../data/types-catalogue.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
 import { Confirm } from '../../shell/confirm.tsx';
 import { ServicesContext } from '../../state/services.ts';

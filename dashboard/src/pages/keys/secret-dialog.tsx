@@ -1,4 +1,4 @@
-import type { ShownKey } from '../../data/types.ts';
+import type { ShownKey } from '../../data/types-catalogue.ts';
 import { Dialog } from '../../shell/dialog.tsx';
 import { CopyBlock } from '../../ui/copy.tsx';
 

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Paths } from '../../data/types.ts';
+import type { Paths } from '../../data/types-retention.ts';
 import { fullNumber, percent, shortNumber } from '../../format/number.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Scroller } from '../../ui/scroller.tsx';

@@ -1,4 +1,4 @@
-import type { PathLink, PathNode, Paths } from '../../data/types.ts';
+import type { PathLink, PathNode, Paths } from '../../data/types-retention.ts';
 
 export interface FlowNode extends PathNode {
   /** How many of its sessions a shown link takes on, towards the end of the columns. */

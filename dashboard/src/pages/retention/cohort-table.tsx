@@ -1,4 +1,4 @@
-import type { Retention } from '../../data/types.ts';
+import type { Retention } from '../../data/types-retention.ts';
 import { fullNumber, percent, shortNumber } from '../../format/number.ts';
 import { cohortName } from '../../format/time.ts';
 import { Scroller } from '../../ui/scroller.tsx';

@@ -1,4 +1,4 @@
-import type { Cohort, RetentionUnit } from '../../data/types.ts';
+import type { Cohort, RetentionUnit } from '../../data/types-retention.ts';
 
 /** What is known of a cell: all, what came so far, or nothing since its period has not begun. */
 export type CellState = 'done' | 'running' | 'ahead';

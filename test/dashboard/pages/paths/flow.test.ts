@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Paths } from '../../../../dashboard/src/data/types.ts';
+import type { Paths } from '../../../../dashboard/src/data/types-retention.ts';
 import { columnsOf, neighboursOf } from '../../../../dashboard/src/pages/paths/flow.ts';
 
 const FORTH: Paths = {
