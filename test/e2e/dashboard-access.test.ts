@@ -125,6 +125,20 @@ describe('signing in', () => {
     await page.getByRole('alert').getByText('A key is one word').waitFor();
   });
 
+  it('opens with the key that the first start has printed', async () => {
+    const fresh = await startTestService({ ANALYTICS_HOST: '0.0.0.0' });
+    const one = await openDashboard(browser, fresh.url.replace('0.0.0.0', '127.0.0.1'), '/keys');
+    try {
+      assert.match(fresh.firstKey ?? '', /^slk_/);
+      await signIn(one.page, fresh.firstKey!);
+      await one.page.getByRole('row', { name: /made at the first start in use here/ }).waitFor();
+      assert.deepEqual(faultsOf(one), []);
+    } finally {
+      await one.close();
+      await fresh.stop();
+    }
+  });
+
   it('ends by signing out, and no key stays behind', async () => {
     const { page } = await openSignedIn('/pipeline');
     await page.getByRole('button', { name: 'Signed in' }).focus();

@@ -52,8 +52,8 @@ function readMessage(text: string): Message | null {
   }
 }
 
-/** @param address gives the WebSocket's URL, asked before each connection. */
-export function startLive(address: () => string, random: () => number = Math.random): Live {
+/** @param address gives the WebSocket's URL, asked before each connection; null where none would be let in. */
+export function startLive(address: () => string | null, random: () => number = Math.random): Live {
   const now = createStore<LiveNow>({ state: 'connecting', metrics: null, heardAt: 0, retryAt: 0 });
   const listeners = new Set<(event: AnalyticsEvent) => void>();
   let wanted: Subscription = { events: false };
