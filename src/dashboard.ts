@@ -11,14 +11,19 @@ const PAGES = [
   '/overview',
   '/videos',
   '/videos/*',
+  '/catalogue',
   '/event-log',
   '/sessions',
+  '/sessions/*',
   '/funnels',
+  '/retention',
+  '/paths',
   '/reports',
   '/sql',
   '/pipeline',
   '/dead-letters',
   '/alerts',
+  '/keys',
 ];
 
 /** The dashboard's files: they hold no data, so they are open to all. */

@@ -1,13 +1,18 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { AlertsPage } from './pages/alerts.tsx';
+import { CataloguePage } from './pages/catalogue.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
 import { FunnelsPage } from './pages/funnels.tsx';
+import { KeysPage } from './pages/keys.tsx';
 import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { PathsPage } from './pages/paths.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { ReportsPage } from './pages/reports.tsx';
-import { type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { RetentionPage } from './pages/retention.tsx';
+import { hasRange, type Match, matchRoute, ROUTES } from './pages/routes.ts';
+import { SessionPage } from './pages/session.tsx';
 import { SessionsPage } from './pages/sessions.tsx';
 import { SqlPage } from './pages/sql.tsx';
 import { VideoPage } from './pages/video.tsx';
@@ -17,6 +22,7 @@ import { LiveNotice } from './shell/live-badge.tsx';
 import { Rail } from './shell/rail.tsx';
 import { SearchDialog } from './shell/search.tsx';
 import { ShortcutsDialog } from './shell/shortcuts.tsx';
+import { SignInPage } from './shell/sign-in.tsx';
 import { TopBar } from './shell/top-bar.tsx';
 import { useShortcuts } from './shell/use-shortcuts.ts';
 import { sharedQuery } from './state/location.ts';
@@ -25,16 +31,22 @@ import { useStore } from './state/store.ts';
 import { Link } from './ui/link.tsx';
 
 function CurrentPage({ match }: { match: Match }) {
-  if (match.rest !== null) return <VideoPage key={match.rest} id={match.rest} />;
+  if (match.rest !== null && match.route.id === 'videos')
+    return <VideoPage key={match.rest} id={match.rest} />;
+  if (match.rest !== null) return <SessionPage key={match.rest} id={match.rest} />;
   if (match.route.id === 'now') return <NowPage />;
   if (match.route.id === 'overview') return <OverviewPage />;
   if (match.route.id === 'videos') return <VideosPage />;
+  if (match.route.id === 'catalogue') return <CataloguePage />;
   if (match.route.id === 'events') return <EventsPage />;
   if (match.route.id === 'sessions') return <SessionsPage />;
   if (match.route.id === 'funnels') return <FunnelsPage />;
+  if (match.route.id === 'retention') return <RetentionPage />;
+  if (match.route.id === 'paths') return <PathsPage />;
   if (match.route.id === 'reports') return <ReportsPage />;
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'alerts') return <AlertsPage />;
+  if (match.route.id === 'keys') return <KeysPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }
@@ -53,7 +65,14 @@ function NotFound() {
 
 type Dialog = 'none' | 'search' | 'shortcuts';
 
+/** Nothing is shown, or asked, before the service knows who asks. */
 export function App() {
+  const { api } = useContext(ServicesContext);
+  const locked = useStore(api.locked);
+  return locked === null ? <Shell /> : <SignInPage reason={locked} />;
+}
+
+function Shell() {
   const { location, theme, refresh } = useContext(ServicesContext);
   const { path, query } = useStore(location.place);
   const [dialog, setDialog] = useState<Dialog>('none');
@@ -84,7 +103,7 @@ export function App() {
       <a class="skip" href="#content">
         Skip to content
       </a>
-      <TopBar hasRange={match?.route.hasRange ?? false} onSearch={() => setDialog('search')} />
+      <TopBar hasRange={match !== null && hasRange(match)} onSearch={() => setDialog('search')} />
       <Rail
         current={match?.route.under ?? match?.route.id ?? null}
         onShortcuts={() => setDialog('shortcuts')}

@@ -29,7 +29,8 @@ const api = createApi(window.fetch.bind(window), storage);
 const refresh = createStore(0);
 const services: Services = {
   api,
-  live: startLive(() => liveAddress(api.credential)),
+  // Whoever has to sign in first is let in nowhere.
+  live: startLive(() => (api.locked.get() === null ? liveAddress(api.credential) : null)),
   location: createLocation(),
   theme: createTheme(storage),
   storage,

@@ -69,6 +69,7 @@ describe('every page', () => {
           for (const { path, heading } of [
             ...DASHBOARD_PAGES,
             { path: '/videos/talk-locks', heading: 'How Canal Locks Work' },
+            { path: `/sessions/${'s'.repeat(256)}`, heading: 'ssss' },
           ]) {
             await page.goto(new URL(path, page.url()).href);
             await settled(page);
@@ -92,6 +93,34 @@ describe('every page', () => {
       fixture.setScenario('full');
       await failure.getByRole('button', { name: 'Try again' }).click();
       await page.locator('.u-over').first().waitFor();
+    });
+  });
+
+  it('of those that ask one question says so too, and is asked again', async () => {
+    await withFixture('error', async (fixture, open) => {
+      const { page } = await open('/');
+      for (const path of ['/retention', '/paths', '/keys', '/catalogue', '/sessions/s-1']) {
+        fixture.setScenario('error');
+        await page.goto(fixture.url + path);
+        const failure = page.getByRole('main').getByRole('alert').first();
+        await failure.getByText('ClickHouse does not answer.').waitFor();
+        fixture.setScenario('full');
+        await failure.getByRole('button', { name: 'Try again' }).click();
+        await page.locator('table tbody tr, .flow-node, .moment-line').first().waitFor();
+      }
+    });
+  });
+
+  it('that is there before the first event says what it is for', async () => {
+    await withFixture('empty', async (_fixture, open) => {
+      const { page, faults } = await open('/keys', { viewport: { width: 360, height: 800 } });
+      await page.getByText('There is no key in the catalogue').waitFor();
+      await page.goto(new URL('/catalogue', page.url()).href);
+      await page.getByText('No video is known yet').waitFor();
+      assert.equal(await overflowPx(page), 0);
+      await page.goto(new URL('/retention', page.url()).href);
+      await page.getByText('Waiting for the first event').waitFor();
+      assert.deepEqual(faults, []);
     });
   });
 

@@ -7,9 +7,11 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { alertHistoryAnswer, alertsAnswer } from './dashboard-alert-data.ts';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
+import { keysAnswer } from './dashboard-key-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
 import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
-import { sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
+import { pathsAnswer, retentionAnswer } from './dashboard-retention-data.ts';
+import { sessionEventsAnswer, sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
 
 /**
  * Stands in for the service in the dashboard's browser tests: serves the built files, answers the questions that the
@@ -66,6 +68,7 @@ function matchesEvent(event: Record<string, unknown>, query: URLSearchParams): b
 
 function listEvents(state: State, query: URLSearchParams): unknown {
   if (state.scenario === 'empty') return { data: [], next_cursor: null };
+  if (query.get('order') === 'asc') return sessionEventsAnswer(query.get('session_id') ?? '');
   const limit = Number(query.get('limit') ?? 50);
   const start = Number(query.get('cursor') ?? 0);
   const now = Date.now();
@@ -84,7 +87,8 @@ function listVideos(state: State, query: URLSearchParams): unknown {
     state.scenario === 'empty'
       ? []
       : VIDEOS.filter((video) => ids === undefined || ids.includes(video.video_id));
-  return { data: known, next_cursor: null };
+  const rest = { season: null, episode: null, published_at: '2026-01-31T00:00:00.000Z', live: false };
+  return { data: known.map((video) => ({ ...rest, ...video })), next_cursor: null };
 }
 
 /** The answer to a question, or undefined where there is no such question. */
@@ -108,6 +112,9 @@ function answer(state: State, url: URL): unknown {
         { app_id: 'tv', name: null },
       ],
     }),
+    '/v1/retention': () => retentionAnswer(isEmpty, query),
+    '/v1/paths': () => pathsAnswer(isEmpty, query),
+    '/v1/keys': () => keysAnswer(isEmpty),
     '/v1/videos': () => listVideos(state, query),
     '/report': () => ({ data: REPORT_TEMPLATES }),
     '/v1/funnels': () => ({ data: isEmpty ? [] : FUNNELS }),

@@ -98,3 +98,44 @@ export function sessionsAnswer(isEmpty: boolean, query: URLSearchParams): unknow
   });
   return { data, next_cursor: String(start + limit) };
 }
+
+const STORY: readonly [seconds: number, name: string, more?: Record<string, unknown>][] = [
+  [0, 'session_start'],
+  [0.4, 'page_view', { page: '/series/harbour-lights', referrer: 'news.example' }],
+  [42, 'search', { properties: { query: 'harbour' } }],
+  [55, 'page_view', { page: `/watch/${'a-long-name-'.repeat(14)}` }],
+  [58, 'video_start', { video_id: 'tt-harbour-01', view_id: 'v1' }],
+  [68, 'video_heartbeat', { video_id: 'tt-harbour-01', view_id: 'v1' }],
+  [78, 'video_buffer_start', { video_id: 'tt-harbour-01', view_id: 'v1' }],
+  [
+    81,
+    'video_error',
+    { video_id: 'tt-harbour-01', properties: { message: 'The segment 14 cannot be read' } },
+  ],
+  [1_460, 'video_start', { video_id: 'tt-harbour-02', view_id: 'v2' }],
+  [4_100, 'video_complete', { video_id: 'tt-harbour-02', view_id: 'v2' }],
+  [4_130, 'page_view', { page: '/' }],
+];
+
+/** One session from its beginning to its end, with silences. */
+export function sessionEventsAnswer(session_id: string): unknown {
+  const began = Date.now() - 7_200_000;
+  const data = STORY.map(([seconds, event_name, more = {}], index) => ({
+    event_id: `e-${index}`,
+    event_name,
+    app_id: 'web',
+    timestamp: new Date(began + seconds * 1_000).toISOString(),
+    user_id: 'viewer-1',
+    anonymous_id: 'device-1',
+    session_id,
+    country: 'DE',
+    device: 'desktop',
+    browser: 'Firefox',
+    os: 'Linux',
+    is_bot: false,
+    properties: {},
+    context: {},
+    ...more,
+  }));
+  return { data, next_cursor: null };
+}

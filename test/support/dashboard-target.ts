@@ -56,14 +56,18 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/', heading: 'Now' },
   { path: '/overview', heading: 'Overview' },
   { path: '/videos', heading: 'Videos' },
+  { path: '/catalogue', heading: 'Catalogue' },
   { path: '/sessions', heading: 'Sessions' },
   { path: '/event-log', heading: 'Events' },
   { path: '/funnels', heading: 'Funnels' },
+  { path: '/retention', heading: 'Retention' },
+  { path: '/paths', heading: 'Paths' },
   { path: '/reports', heading: 'Reports' },
   { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },
   { path: '/dead-letters', heading: 'Dead letters' },
   { path: '/alerts', heading: 'Alerts' },
+  { path: '/keys', heading: 'Keys and apps' },
 ];
 
 /** How far the page is wider than its window, in CSS pixels. */

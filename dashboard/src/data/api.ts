@@ -1,24 +1,41 @@
 /** Reads the service's JSON, and sends it some. In: a path with its parameters. Out: the answer, or an ApiError that says what to do. */
 
+import { createStore, type Store } from '../state/store.ts';
+
 export type Param = string | number | null | undefined | readonly string[];
+
+/** What is wrong with one of several things that were sent. */
+export interface Fault {
+  index: number;
+  detail: string;
+}
 
 export class ApiError extends Error {
   readonly status: number;
   readonly code: string;
   readonly requestId: string | null;
+  /** The first of them, where the service names several. */
+  readonly faults: readonly Fault[];
 
-  constructor(message: string, status: number, code: string, requestId: string | null = null) {
+  constructor(
+    message: string,
+    status: number,
+    code: string,
+    requestId: string | null = null,
+    faults: readonly Fault[] = [],
+  ) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.code = code;
     this.requestId = requestId;
+    this.faults = faults;
   }
 
   /** What the reader can do about it, in one sentence. */
   get advice(): string {
     if (this.status === 0) return 'Check that the service is running and that this machine can reach it.';
-    if (this.status === 401) return 'This service asks for a key. Enter one with the scope “read”.';
+    if (this.status === 401) return 'This service asks for a key. Sign in with one of the scope “read”.';
     if (this.status === 403) return 'The key in use may not see this. Use one with the right scope and app.';
     if (this.status === 404)
       return 'The process that answers may not serve this role; ask one that runs “query”.';
@@ -45,6 +62,10 @@ export interface Api {
   cached<T>(key: string): T | undefined;
   readonly credential: string | null;
   setCredential(value: string | null): void;
+  /** Asks whether a credential may read, without using it for anything else. Throws what the service says against it. */
+  tryCredential(value: string): Promise<void>;
+  /** Why the reader has to sign in before anything can be shown; null where that is not so. */
+  locked: Store<ApiError | null>;
 }
 
 /** Spells a request; empty parameters are left out. */
@@ -60,22 +81,31 @@ export function requestKey(path: string, params: Record<string, Param> = {}): st
 }
 
 const CREDENTIAL_KEY = 'sluice.credential';
+/** A small question for whoever has the scope `read` or `admin`. */
+const TRIAL_PATH = '/v1/apps';
 const CACHE_ENTRIES_MAX = 200;
+
+function isFault(value: unknown): value is Fault {
+  const { index, detail } = (value ?? {}) as Partial<Fault>;
+  return typeof index === 'number' && typeof detail === 'string';
+}
 
 async function readProblem(response: Response): Promise<ApiError> {
   let title = `The service answered ${response.status}`;
   let code = 'http_error';
   let requestId: string | null = null;
+  let faults: Fault[] = [];
   try {
     const problem = (await response.json()) as Record<string, unknown>;
     const detail = problem.detail ?? problem.title;
     if (typeof detail === 'string') title = detail;
     if (typeof problem.code === 'string') code = problem.code;
     if (typeof problem.request_id === 'string') requestId = problem.request_id;
+    if (Array.isArray(problem.results)) faults = (problem.results as unknown[]).filter(isFault);
   } catch {
     // A proxy in between may answer with HTML; the status alone has to do.
   }
-  return new ApiError(title, response.status, code, requestId);
+  return new ApiError(title, response.status, code, requestId, faults);
 }
 
 /** @param storage where the credential is kept between visits; null keeps it for this page only. */
@@ -83,18 +113,30 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
   const cache = new Map<string, unknown>();
   let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
 
-  async function ask(key: string, signal?: AbortSignal, body?: unknown, method = 'POST'): Promise<Response> {
+  const locked = createStore<ApiError | null>(null);
+
+  async function ask(
+    key: string,
+    signal?: AbortSignal,
+    body?: unknown,
+    method = 'POST',
+    as = credential,
+  ): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (credential !== null) headers.authorization = `Bearer ${credential}`;
+    if (as !== null) headers.authorization = `Bearer ${as}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const sent =
       body !== undefined ? { method, body: JSON.stringify(body) } : method === 'DELETE' ? { method } : {};
+    let response: Response;
     try {
-      return await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
+      response = await fetcher(key, { headers, ...sent, ...(signal === undefined ? {} : { signal }) });
     } catch (cause) {
       if (signal?.aborted) throw cause;
       throw new ApiError('The service did not answer.', 0, 'unreachable');
     }
+    // An answer to a credential that was changed meanwhile says nothing about the present one.
+    if (response.status === 401 && as === credential) locked.set(await readProblem(response.clone()));
+    return response;
   }
 
   return {
@@ -139,6 +181,12 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
       cache.clear();
       if (value === null) storage?.removeItem(CREDENTIAL_KEY);
       else storage?.setItem(CREDENTIAL_KEY, value);
+      locked.set(null);
     },
+    async tryCredential(value) {
+      const response = await ask(TRIAL_PATH, undefined, undefined, 'GET', value);
+      if (!response.ok) throw await readProblem(response);
+    },
+    locked,
   };
 }

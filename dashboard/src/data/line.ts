@@ -20,8 +20,8 @@ export interface LineEvents {
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 15_000;
 
-/** @param address gives the WebSocket's URL, asked before each connection. */
-export function startLine(address: () => string, events: LineEvents, random: () => number): Line {
+/** @param address gives the WebSocket's URL, asked before each connection; null where none would be let in. */
+export function startLine(address: () => string | null, events: LineEvents, random: () => number): Line {
   let socket: WebSocket | null = null;
   let failures = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,7 +41,12 @@ export function startLine(address: () => string, events: LineEvents, random: () 
   function connect(): void {
     clearTimeout(timer);
     if (stopped || socket !== null) return;
-    const opened = new WebSocket(address());
+    const url = address();
+    if (url === null) {
+      retryLater();
+      return;
+    }
+    const opened = new WebSocket(url);
     socket = opened;
     opened.onopen = () => events.onOpen();
     opened.onmessage = (event) => {

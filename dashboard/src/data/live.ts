@@ -30,6 +30,8 @@ export interface Live {
   subscribe(subscription: Subscription): void;
   onEvent(listener: (event: AnalyticsEvent) => void): () => void;
   retry(): void;
+  /** Hangs up and connects anew, with whatever credential there is now. */
+  renew(): void;
   stop(): void;
 }
 
@@ -50,8 +52,8 @@ function readMessage(text: string): Message | null {
   }
 }
 
-/** @param address gives the WebSocket's URL, asked before each connection. */
-export function startLive(address: () => string, random: () => number = Math.random): Live {
+/** @param address gives the WebSocket's URL, asked before each connection; null where none would be let in. */
+export function startLive(address: () => string | null, random: () => number = Math.random): Live {
   const now = createStore<LiveNow>({ state: 'connecting', metrics: null, heardAt: 0, retryAt: 0 });
   const listeners = new Set<(event: AnalyticsEvent) => void>();
   let wanted: Subscription = { events: false };
@@ -97,6 +99,11 @@ export function startLive(address: () => string, random: () => number = Math.ran
       return () => listeners.delete(listener);
     },
     retry: line.retry,
+    renew() {
+      put({ metrics: null, heardAt: 0 });
+      line.giveUp();
+      line.retry();
+    },
     stop() {
       clearInterval(watchTimer);
       window.removeEventListener('online', line.retry);

@@ -101,6 +101,15 @@ export interface AnalyticsEvent {
   session_id?: string | null;
   video_id?: string | null;
   view_id?: string | null;
+  page?: string | null;
+  referrer?: string | null;
+  utm_source?: string | null;
+  utm_campaign?: string | null;
+  device?: string | null;
+  os?: string | null;
+  browser?: string | null;
+  country?: string | null;
+  is_bot?: boolean;
   properties?: Record<string, unknown>;
   context?: Record<string, unknown>;
 }

@@ -37,6 +37,13 @@ export function bucketName(date: Date, interval: Interval | 'live'): string {
   return month.format(date);
 }
 
+/** A cohort by the first date of its period, `2026-11-23`. */
+export function cohortName(date: string, unit: 'day' | 'week' | 'month'): string {
+  const [year = 0, monthNumber = 1, dayNumber = 1] = date.split('-').map(Number);
+  const first = new Date(year, monthNumber - 1, dayNumber);
+  return bucketName(first, unit === 'month' ? '1mo' : unit === 'week' ? '1w' : '1d');
+}
+
 /** An axis mark; `stepSeconds` is the distance between marks. */
 export function tickName(date: Date, stepSeconds: number): string {
   if (stepSeconds < 60) return clockSeconds.format(date);

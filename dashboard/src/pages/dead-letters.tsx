@@ -3,11 +3,9 @@ import { requestKey } from '../data/api.ts';
 import type { DeadLetterGroup, FixStep, LetterState } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
-import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Icon } from '../ui/icon.tsx';
-import { Link } from '../ui/link.tsx';
 import { Empty, Panel } from '../ui/panel.tsx';
 import { GroupDesk } from './letters/group-desk.tsx';
 import { LetterDesk } from './letters/letter-desk.tsx';
@@ -41,14 +39,7 @@ export function DeadLettersPage() {
         title="Dead letters"
         hasFilters={false}
         caption="Events that could not be stored, with the bytes that were sent"
-        tools={
-          <>
-            <StateSwitch state={state} onPick={pickState} />
-            <Link path="/pipeline" query={sharedQuery(query)} class="button button-small">
-              <Icon name="pipeline" size={14} /> Pipeline
-            </Link>
-          </>
-        }
+        tools={<StateSwitch state={state} onPick={pickState} />}
       />
       {groups.data?.data.length === 0 && letter === null ? (
         <Never />

@@ -1,7 +1,7 @@
 import { useContext, useState } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
-import { metricKey } from '../data/metric.ts';
-import type { Funnel, FunnelAnswer, MetricAnswer } from '../data/types.ts';
+import { useEventNames } from '../data/event-names.ts';
+import type { Funnel, FunnelAnswer } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { percent } from '../format/number.ts';
 import { PageHead } from '../shell/page-head.tsx';
@@ -16,7 +16,6 @@ import { FunnelEditor } from './funnels/editor.tsx';
 import { FunnelBreakdown, FunnelSteps } from './funnels/steps.tsx';
 
 const BREAKDOWNS = ['country', 'device', 'browser', 'os', 'referrer', 'utm_source', 'utm_campaign', 'app_id'];
-const EVENT_NAMES_MAX = 200;
 
 /** How far people get on ways that were defined. */
 export function FunnelsPage() {
@@ -98,23 +97,7 @@ type EditingProps = Omit<Parameters<typeof FunnelEditor>[0], 'eventNames'>;
 
 /** Event names of the range are offered. */
 function Editing(props: EditingProps) {
-  const { range, app } = usePage();
-  const names = useQuery<MetricAnswer>(
-    metricKey({
-      metric: 'events',
-      from: range.from,
-      to: range.to,
-      groupBy: 'event_name',
-      filters: [],
-      app,
-      timezone: range.timezone,
-      limit: EVENT_NAMES_MAX,
-    }),
-  );
-  const eventNames = (names.data?.series ?? [])
-    .map((series) => series.group.event_name ?? '')
-    .filter(Boolean);
-  return <FunnelEditor {...props} eventNames={eventNames} />;
+  return <FunnelEditor {...props} eventNames={useEventNames()} />;
 }
 
 interface OneProps {

@@ -38,6 +38,16 @@ export const ROUTES: readonly Route[] = [
     needsEvents: true,
   },
   {
+    id: 'catalogue',
+    label: 'Catalogue',
+    path: '/catalogue',
+    icon: 'table',
+    key: 'l',
+    hasRange: false,
+    needsEvents: false,
+    under: 'videos',
+  },
+  {
     id: 'sessions',
     label: 'Sessions',
     path: '/sessions',
@@ -55,7 +65,7 @@ export const ROUTES: readonly Route[] = [
     key: 'e',
     hasRange: true,
     needsEvents: true,
-    isWideOnly: true,
+    under: 'sessions',
   },
   {
     id: 'funnels',
@@ -66,6 +76,26 @@ export const ROUTES: readonly Route[] = [
     hasRange: true,
     needsEvents: true,
     isWideOnly: true,
+  },
+  {
+    id: 'retention',
+    label: 'Retention',
+    path: '/retention',
+    icon: 'retention',
+    key: 'c',
+    hasRange: true,
+    needsEvents: true,
+    isWideOnly: true,
+  },
+  {
+    id: 'paths',
+    label: 'Paths',
+    path: '/paths',
+    icon: 'arrow',
+    key: 'w',
+    hasRange: true,
+    needsEvents: true,
+    under: 'retention',
   },
   {
     id: 'reports',
@@ -116,13 +146,29 @@ export const ROUTES: readonly Route[] = [
     needsEvents: false,
     under: 'pipeline',
   },
+  {
+    id: 'keys',
+    label: 'Keys and apps',
+    path: '/keys',
+    icon: 'key',
+    key: 'k',
+    hasRange: false,
+    needsEvents: false,
+    under: 'pipeline',
+  },
 ];
 
 export const RAIL_ROUTES: readonly Route[] = ROUTES.filter((route) => route.under === undefined);
 
+/** The pages that share a place in the rail with one, itself among them, that of the rail first. */
+export function familyOf(route: Route): Route[] {
+  const head = route.under ?? route.id;
+  return ROUTES.filter(({ id, under }) => id === head || under === head);
+}
+
 export interface Match {
   route: Route;
-  /** The rest of the path, decoded: a video's id. */
+  /** The rest of the path, decoded: the id of a video or session. */
   rest: string | null;
 }
 
@@ -140,11 +186,20 @@ export function matchRoute(path: string): Match | null {
   if (clean === '/now') return { route: ROUTES[0]!, rest: null };
   const exact = ROUTES.find((route) => route.path === clean);
   if (exact !== undefined) return { route: exact, rest: null };
-  const video = /^\/videos\/(.+)$/.exec(clean);
-  const videos = ROUTES.find((route) => route.id === 'videos');
-  return video === null || videos === undefined ? null : { route: videos, rest: decode(video[1]!) };
+  const [, id, rest] = /^\/(videos|sessions)\/(.+)$/.exec(clean) ?? [];
+  const route = ROUTES.find((one) => one.id === id);
+  return route === undefined || rest === undefined ? null : { route, rest: decode(rest) };
 }
 
 export function videoPath(id: string): string {
   return `/videos/${encodeURIComponent(id)}`;
+}
+
+export function sessionPath(id: string): string {
+  return `/sessions/${encodeURIComponent(id)}`;
+}
+
+/** One session has its own span of time. */
+export function hasRange({ route, rest }: Match): boolean {
+  return route.hasRange && !(rest !== null && route.id === 'sessions');
 }

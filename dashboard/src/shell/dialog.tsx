@@ -5,11 +5,13 @@ interface Props {
   label: string;
   class?: string;
   onClose: () => void;
+  /** Neither a press beside it nor Escape closes it. */
+  isFirm?: boolean;
   children: ComponentChildren;
 }
 
 /** The browser's own dialog: it keeps the focus inside and gives it back. */
-export function Dialog({ label, class: name = '', onClose, children }: Props) {
+export function Dialog({ label, class: name = '', onClose, isFirm = false, children }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = ref.current!;
@@ -22,8 +24,11 @@ export function Dialog({ label, class: name = '', onClose, children }: Props) {
       class={`dialog ${name}`}
       aria-label={label}
       onClose={onClose}
+      onCancel={(event) => {
+        if (isFirm) event.preventDefault();
+      }}
       onPointerDown={(event) => {
-        if (event.target === ref.current) onClose();
+        if (event.target === ref.current && !isFirm) onClose();
       }}
     >
       {children}

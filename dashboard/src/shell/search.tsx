@@ -2,7 +2,7 @@ import { useContext, useEffect, useState } from 'preact/hooks';
 import { requestKey } from '../data/api.ts';
 import type { Page, Video } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
-import { ROUTES, videoPath } from '../pages/routes.ts';
+import { ROUTES, sessionPath, videoPath } from '../pages/routes.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
@@ -48,7 +48,14 @@ function guessIds(id: string, query: URLSearchParams): Hit[] {
       query: sharedQuery(query),
     },
     events('user_id', `Events of the user ${id}`, 'User'),
-    events('session_id', `Events of the session ${id}`, 'Session'),
+    {
+      id: 'as-session',
+      icon: 'sessions',
+      label: `Open the session with id ${id}`,
+      hint: 'Session',
+      path: sessionPath(id),
+      query: sharedQuery(query),
+    },
   ];
 }
 

@@ -9,6 +9,7 @@ import { useStore } from '../state/store.ts';
 import { Icon, Mark } from '../ui/icon.tsx';
 import { Link } from '../ui/link.tsx';
 import { Choices, Popover } from '../ui/popover.tsx';
+import { Account } from './account.tsx';
 import { AlertBadge } from './alert-badge.tsx';
 import { LiveBadge } from './live-badge.tsx';
 import { RangePicker } from './range-picker.tsx';
@@ -43,6 +44,7 @@ export function TopBar({ hasRange, onSearch }: { hasRange: boolean; onSearch: ()
       >
         <Icon name={scheme === 'dark' ? 'sun' : 'moon'} />
       </button>
+      <Account />
     </header>
   );
 }

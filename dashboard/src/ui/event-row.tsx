@@ -1,22 +1,9 @@
 import { useState } from 'preact/hooks';
 import type { AnalyticsEvent } from '../data/types.ts';
+import { isErrorEvent, markColor } from '../format/event.ts';
 import { eventTime, exactTime } from '../format/time.ts';
 import { Icon } from './icon.tsx';
 import { Scroller } from './scroller.tsx';
-
-export function isErrorEvent(name: string): boolean {
-  return name === 'error' || name.endsWith('_error');
-}
-
-/** The colour of an event's mark; errors also carry a sign. */
-function markColor(name: string): string {
-  if (isErrorEvent(name)) return '--series-red';
-  if (name.startsWith('video_buffer')) return '--series-amber';
-  if (name === 'video_complete') return '--series-pink';
-  if (name.startsWith('video_') || name === 'view_end') return '--series-blue';
-  if (name === 'page_view' || name.startsWith('session_')) return '--series-green';
-  return '--series-grey';
-}
 
 export function EventName({ name }: { name: string }) {
   return (

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useContext, useState } from 'preact/hooks';
+import { useContext } from 'preact/hooks';
 import type { ApiError } from '../data/api.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Icon } from './icon.tsx';
@@ -63,6 +63,8 @@ export function States({ query, skeleton, isEmpty = false, empty, children }: St
 
 /** What went wrong, and what to do. */
 export function Failure({ error, onRetry }: { error: ApiError; onRetry: () => void }) {
+  const { api } = useContext(ServicesContext);
+  const isRefused = error.status === 403;
   return (
     <div class="state state-error" role="alert">
       <Icon name="alert" size={20} />
@@ -71,45 +73,11 @@ export function Failure({ error, onRetry }: { error: ApiError; onRetry: () => vo
         <br />
         {error.advice}
       </p>
-      {error.status === 401 ? (
-        <KeyForm onDone={onRetry} />
-      ) : (
-        <button type="button" class="button" onClick={onRetry}>
-          Try again
-        </button>
-      )}
+      <button type="button" class="button" onClick={() => (isRefused ? api.locked.set(error) : onRetry())}>
+        {isRefused ? 'Use another key' : 'Try again'}
+      </button>
       {error.requestId !== null && <p class="muted small">Request {error.requestId}</p>}
     </div>
-  );
-}
-
-function KeyForm({ onDone }: { onDone: () => void }) {
-  const { api, refresh, live } = useContext(ServicesContext);
-  const [value, setValue] = useState('');
-  return (
-    <form
-      class="key-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        api.setCredential(value === '' ? null : value);
-        refresh.set(refresh.get() + 1);
-        live.retry();
-        onDone();
-      }}
-    >
-      <input
-        class="input"
-        type="password"
-        autocomplete="off"
-        aria-label="Key or token"
-        placeholder="Key or token"
-        value={value}
-        onInput={(event) => setValue(event.currentTarget.value)}
-      />
-      <button type="submit" class="button button-primary">
-        Use it
-      </button>
-    </form>
   );
 }
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { letters } from '../../format/letter.ts';
-import { Dialog } from '../../shell/dialog.tsx';
+import { Confirm } from '../../shell/confirm.tsx';
 import { Icon } from '../../ui/icon.tsx';
 import type { Action, Outcome } from './use-replay.ts';
 
@@ -89,42 +89,5 @@ function outcomeWords({ verb, done, rejectedCount }: Outcome) {
       )}
       {done + rejectedCount === 0 && <span class="muted">There was nothing left to do.</span>}
     </>
-  );
-}
-
-interface ConfirmProps {
-  title: string;
-  text: string;
-  verb: string;
-  onClose: () => void;
-  onYes: () => void;
-}
-
-function Confirm({ title, text, verb, onClose, onYes }: ConfirmProps) {
-  return (
-    <Dialog label={title} class="dialog-confirm" onClose={onClose}>
-      <header class="dialog-head">
-        <h2>{title}</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={onClose}>
-          <Icon name="close" />
-        </button>
-      </header>
-      <p class="confirm-text">{text}</p>
-      <footer class="confirm-foot">
-        <button type="button" class="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button
-          type="button"
-          class="button button-primary"
-          onClick={() => {
-            onClose();
-            onYes();
-          }}
-        >
-          {verb}
-        </button>
-      </footer>
-    </Dialog>
   );
 }

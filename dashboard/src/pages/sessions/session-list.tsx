@@ -4,7 +4,8 @@ import { usePages } from '../../data/use-pages.ts';
 import { countryName } from '../../format/country.ts';
 import { duration } from '../../format/number.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
-import { spellFilter, toggleFilter } from '../../state/filters.ts';
+import { toggleFilter } from '../../state/filters.ts';
+import { sharedQuery } from '../../state/location.ts';
 import { useFilters, usePage } from '../../state/page.ts';
 import { spellRange } from '../../state/range.ts';
 import { ServicesContext } from '../../state/services.ts';
@@ -12,6 +13,7 @@ import { Icon } from '../../ui/icon.tsx';
 import { Link } from '../../ui/link.tsx';
 import { ListFoot } from '../../ui/list-foot.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../../ui/panel.tsx';
+import { sessionPath } from '../routes.ts';
 import { listKey } from './measures.ts';
 
 const SORTS = [
@@ -21,7 +23,7 @@ const SORTS = [
   { sort: 'events', label: 'Most events' },
 ];
 
-/** The sessions themselves; each leads to its events. */
+/** The sessions themselves; each leads to what happened in it. */
 export function SessionList() {
   const { location } = useContext(ServicesContext);
   const page = usePage();
@@ -100,7 +102,7 @@ function SessionTable({ sessions }: { sessions: readonly Session[] }) {
               With
             </th>
             <th scope="col">
-              <span class="sr-only">Events of the session</span>
+              <span class="sr-only">What happened in it</span>
             </th>
           </tr>
         </thead>
@@ -116,6 +118,7 @@ function SessionTable({ sessions }: { sessions: readonly Session[] }) {
 
 function SessionRow({ session }: { session: Session }) {
   const { filters, setFilters } = useFilters();
+  const { query } = usePage();
   const field = session.user_id !== null ? 'user_id' : 'anonymous_id';
   const actor = session[field];
   const made = [session.country && countryName(session.country), session.device, session.browser];
@@ -147,7 +150,12 @@ function SessionRow({ session }: { session: Session }) {
       <td class="num column-events">{session.events}</td>
       <td class="column-wide cut muted">{made.filter(Boolean).join(' · ') || '–'}</td>
       <td>
-        <Link path="/event-log" query={eventsOf(session)} class="row-link" label="Events of this session">
+        <Link
+          path={sessionPath(session.session_id)}
+          query={spanOf(session, query)}
+          class="row-link"
+          label="What happened in this session"
+        >
           <Icon name="arrow" size={14} />
         </Link>
       </td>
@@ -155,12 +163,15 @@ function SessionRow({ session }: { session: Session }) {
   );
 }
 
-/** All of the session's events lie between its first and its last. */
-function eventsOf(session: Session): URLSearchParams {
-  const query = new URLSearchParams(
-    spellRange(new Date(session.started_at), new Date(Date.parse(session.ended_at) + 60_000)),
+/** All of the session's events lie between its first and its last; the range of the other pages goes along. */
+function spanOf(session: Session, page: URLSearchParams): URLSearchParams {
+  const query = sharedQuery(page);
+  const { from, to } = spellRange(
+    new Date(session.started_at),
+    new Date(Date.parse(session.ended_at) + 60_000),
   );
-  query.set('app', session.app_id);
-  query.append('f', spellFilter({ field: 'session_id', op: 'eq', value: session.session_id }));
+  query.set('of', session.app_id);
+  query.set('since', from);
+  query.set('until', to);
   return query;
 }
