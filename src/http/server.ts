@@ -16,7 +16,7 @@ import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
-import { decorateFastify, type FastifyOutline } from './fastify.ts';
+import { answerFrameworkError, decorateFastify, type FastifyOutline } from './fastify.ts';
 import { HttpProblem, type ProblemCode, problemBody, problems, sendProblem } from './problem.ts';
 import { readRequestId } from './request-id.ts';
 import { traceRoutes } from './traced.ts';
@@ -268,6 +268,7 @@ function createFastify(
     requestIdHeader: false,
     return503OnClosing: false,
     clientErrorHandler: onClientError,
+    frameworkErrors: answerFrameworkError,
     // Ids of videos have up to 256 bytes, and each may take three characters in a URL.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
   });
