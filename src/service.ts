@@ -10,6 +10,7 @@ import type { Live } from './live/live.ts';
 import { openLog } from './open-log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
 import { isServedElsewhere, needsStore, openCommon, openIngest, openRoles } from './roles.ts';
+import { watchPlans } from './plans-watch.ts';
 import { forOperator } from './start-error.ts';
 import { startTracing } from './start-tracing.ts';
 import { openStore, type Store } from './store/open.ts';
@@ -215,7 +216,9 @@ function warnOfLoneRoles({ config, log, logger }: Foundation): void {
 
 async function openWithStore(foundation: Foundation, store: Store): Promise<Live | null> {
   const { metrics, logger, now } = foundation;
-  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
+  const plans = watchPlans(foundation.catalog, logger, now);
+  foundation.closers.add('plans', () => plans.stop());
+  const house: House = { ...foundation, store, plans, facts: new PipelineFacts(metrics, logger, now) };
   watchParts(house);
   return await openRoles(house);
 }

@@ -1,5 +1,5 @@
 /**
- * The catalogue: what people tell the service about apps, videos and funnels, the keys they call it with, and what was
+ * The catalogue: what people tell the service about apps, videos, funnels and plans, the keys they call it with, and what was
  * administered. In: upserts. Out: look-ups. What was answered is on disk. SQLite in the process, or PostgreSQL by URL: two
  * dialects of the same Kysely, the same migrations.
  */
@@ -12,6 +12,7 @@ import { CatalogUnavailable } from './catalog-unavailable.ts';
 import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
+import { createPlanCatalog, type PlanCatalog } from './plans.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
 import { createSqliteDialect } from './sqlite.ts';
 import type { CatalogTables } from './tables.ts';
@@ -21,6 +22,7 @@ export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
   readonly funnels: FunnelCatalog;
+  readonly plans: PlanCatalog;
   readonly keys: KeyCatalog;
   readonly audit: AuditTrail;
   /** How the last attempt went; the reason is for the operator. */
@@ -76,6 +78,7 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     videos: createVideoCatalog(db, now),
     apps: createAppCatalog(db, now),
     funnels: createFunnelCatalog(db, now),
+    plans: createPlanCatalog(db, now),
     keys: createKeyCatalog(db, now),
     audit: createAuditTrail(db, now),
     close: () => db.destroy(),
