@@ -46,7 +46,8 @@ class Watch implements PlanWatch {
   }
 
   upTo(at: number, signal: AbortSignal): Promise<void> | null {
-    if (at < this.#knownUntil) return null;
+    // What comes from the future, by some sender's clock, waits for no plan of the future.
+    if (Math.min(at, this.#now()) < this.#knownUntil) return null;
     if (this.#version === null) return this.#untilFirst(signal);
     return this.#failed ? null : this.#read();
   }

@@ -12,7 +12,9 @@ export class PlanDesk {
   readonly #builder: BlockBuilder;
   readonly #kinds = new Map<string, { violation: Violation; count: number; eventId: string }>();
   /** Per text id of an event's name: whether anybody planned it. Ids of a builder stay as long as the batch. */
-  readonly #planned: (boolean | undefined)[] = [];
+  #planned: (boolean | undefined)[] = [];
+  /** Of the book that says so: a batch may stay open while plans change. */
+  #edition = -1;
 
   constructor(builder: BlockBuilder) {
     this.#builder = builder;
@@ -23,6 +25,10 @@ export class PlanDesk {
    * @param at epoch ms at which its record came into the log
    */
   judge(book: PlanBook, row: number, at: number): PlanBreach | null {
+    if (this.#edition !== book.edition) {
+      this.#planned = [];
+      this.#edition = book.edition;
+    }
     const { text, textColumns } = this.#builder;
     const id = textColumns.event_name[row]!;
     const planned = this.#planned[id] ?? book.plans(text.get(id));

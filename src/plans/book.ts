@@ -31,10 +31,16 @@ interface State {
 export class PlanBook {
   /** By event name, then by app; '' is every app. States the latest first. */
   #byEvent = new Map<string, Map<string, State[]>>();
+  #edition = 0;
 
   /** Nothing was ever planned: nobody has to ask. */
   get isEmpty(): boolean {
     return this.#byEvent.size === 0;
+  }
+
+  /** Another number after each `load`. */
+  get edition(): number {
+    return this.#edition;
   }
 
   /** Takes the place of all that was known. Throws PlanSchemaError for a schema that was never accepted. */
@@ -49,6 +55,7 @@ export class PlanBook {
     for (const byApp of byEvent.values())
       for (const states of byApp.values()) states.sort((a, b) => b.effectiveAt - a.effectiveAt);
     this.#byEvent = byEvent;
+    this.#edition += 1;
   }
 
   /** Whether any app ever had a plan for it: a cheap question that most events answer with no. */

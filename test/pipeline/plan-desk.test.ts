@@ -84,6 +84,19 @@ for (const kernel of [referenceKernel, await openKernel()]) {
     }
   });
 
+  test('a plan that becomes known while a batch is open counts for the rest of it', () => {
+    const plans = planned('quarantine');
+    const schema = { required: ['price'] };
+    plans.load([]);
+    const context = createContext({ plans });
+    const batch = batchOf([recordOf(0, [buy(1)])], context, builder());
+    plans.load([{ event_name: 'sell', app_id: null, effectiveAt: 0, plan: { mode: 'warn', schema } }]);
+    batch.take(recordOf(1, [buy(2)]), context);
+    plans.load([{ event_name: 'buy', app_id: null, effectiveAt: 0, plan: { mode: 'quarantine', schema } }]);
+    batch.take(recordOf(2, [buy(3)]), context);
+    assert.deepEqual([batch.rows, batch.dead.length], [2, 1]);
+  });
+
   test('what an earlier attempt stored stays stored', () => {
     const present = new Map([[0, new Set([presentKey(0, uuid7(1))])]]);
     const batch = batchOf(
