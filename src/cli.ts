@@ -53,6 +53,10 @@ const commands: Readonly<Record<string, { load: () => Promise<Command>; doc: str
     load: async () => (await import('./commands/key.ts')).runKey,
     doc: 'create, list, rotate and revoke API keys',
   },
+  plan: {
+    load: async () => (await import('./commands/plan.ts')).runPlan,
+    doc: 'list, put and delete tracking plans',
+  },
   settings: { load: async () => printSettings, doc: 'print every setting as a table' },
 };
 

@@ -5,6 +5,7 @@ import type { Cors } from './http/cors.ts';
 import type { HttpServer } from './http/server.ts';
 import type { Log } from './log/log.ts';
 import type { PipelineFacts } from './pipeline/facts.ts';
+import type { PlanWatch } from './plans-watch.ts';
 import type { Store } from './store/open.ts';
 import type { Health } from './telemetry/health.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -40,6 +41,7 @@ export interface Foundation extends Guards {
 export interface House extends Foundation {
   readonly store: Store;
   readonly facts: PipelineFacts;
+  readonly plans: PlanWatch;
 }
 
 /** Closes what was opened, last first, even if one of them fails. */

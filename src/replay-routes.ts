@@ -7,6 +7,7 @@ import { type ReplayDependencies, type ReplayProgress, runReplay } from './pipel
 import { type ReplayBound, ReplayError } from './pipeline/replay-ranges.ts';
 import { auditRoutes } from './query/audit.ts';
 import { guardRoutes } from './query/caller.ts';
+import { isoTime, nullable } from './query/schemas.ts';
 import type { Logger } from './telemetry/logger.ts';
 
 /** `POST /v1/replay` begins a replay, `GET` tells how far it is, `DELETE` ends it. One at a time, with the scope `admin`. */
@@ -27,6 +28,40 @@ const Body = Type.Object(
   },
   { additionalProperties: false },
 );
+
+const whole = Type.Integer({ minimum: 0 });
+const Difference = Type.Object({
+  days: Type.Array(
+    Type.Object({
+      app_id: Type.String(),
+      day: Type.String({ description: "By the events' own time." }),
+      stored: whole,
+      missing: whole,
+      different: whole,
+      surplus: whole,
+    }),
+  ),
+  examples: Type.Array(
+    Type.Object({ kind: Type.String(), app_id: Type.String(), event_id: Type.String({ format: 'uuid' }) }),
+  ),
+});
+const Range = Type.Object({ topic: Type.String(), partition: whole, from: whole, until: whole });
+const Progress = Type.Object({
+  phase: Type.String(),
+  records: whole,
+  read: whole,
+  ranges: Type.Array(Range),
+  difference: nullable(Difference),
+  remaining: nullable(Difference),
+});
+const State = Type.Object({
+  state: Type.Enum(['running', 'done', 'failed']),
+  swap: Type.Boolean(),
+  started_at: isoTime,
+  ended_at: nullable(isoTime),
+  progress: nullable(Progress),
+  error: nullable(Type.String()),
+});
 
 export interface ReplayState {
   readonly state: 'running' | 'done' | 'failed';
@@ -87,10 +122,14 @@ export function createReplayRoutes({ access, audit, deps, logger, now }: ReplayR
     async plugin(app) {
       guardRoutes(app, access);
       auditRoutes(app, audit);
+      app.setSerializerCompiler(() => (answer) => JSON.stringify(answer));
       const config = { scopes: ['admin'] as const, everyApp: true };
       app.post<{ Body: Static<typeof Body> }>(
         '/v1/replay',
-        { config, schema: { summary: 'Begin a replay', tags: ['Operation'], body: Body } },
+        {
+          config,
+          schema: { summary: 'Begin a replay', tags: ['Operation'], body: Body, response: { 202: State } },
+        },
         async (request, reply) => {
           if (current?.state === 'running')
             throw new HttpProblem(
@@ -104,7 +143,7 @@ export function createReplayRoutes({ access, audit, deps, logger, now }: ReplayR
       );
       app.get(
         '/v1/replay',
-        { config, schema: { summary: 'The last replay', tags: ['Operation'] } },
+        { config, schema: { summary: 'The last replay', tags: ['Operation'], response: { 200: State } } },
         async () => {
           if (current === null) throw new HttpProblem('not_found', 'No replay was begun since the start.');
           return current;
@@ -112,7 +151,7 @@ export function createReplayRoutes({ access, audit, deps, logger, now }: ReplayR
       );
       app.delete(
         '/v1/replay',
-        { config, schema: { summary: 'End the replay', tags: ['Operation'] } },
+        { config, schema: { summary: 'End the replay', tags: ['Operation'], response: { 200: State } } },
         async () => {
           if (current === null) throw new HttpProblem('not_found', 'No replay was begun since the start.');
           ending.abort();

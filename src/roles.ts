@@ -86,12 +86,13 @@ export function isServedElsewhere(path: string, roles: ReadonlySet<Role>): boole
 }
 
 async function openPipeline(house: House, live: Live | null): Promise<void> {
-  const { config, health, log, store, kernel, facts, now, closers } = house;
+  const { config, health, log, store, kernel, plans, facts, now, closers } = house;
   const gate = health.role('pipeline');
   const feed = ownsEverything(house) ? live : null;
   const pipeline = await startPipeline({
     log,
     kernel,
+    plans,
     shards: store.shards,
     sources: config.sources,
     deadLetterTopic: house.deadLetterTopic,

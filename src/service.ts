@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import { openKernel } from './event/kernel/wasm.ts';
@@ -6,9 +6,11 @@ import { createFirstKey, isOpen, openGuards } from './guards.ts';
 import { Closers, type Foundation, type House } from './house.ts';
 import { type Cors, createCors } from './http/cors.ts';
 import { type HttpServer, openHttpServer } from './http/server.ts';
+import { readTlsFiles, type TlsPair, watchTlsFiles } from './http/tls-files.ts';
 import type { Live } from './live/live.ts';
 import { openLog } from './open-log.ts';
 import { PipelineFacts } from './pipeline/facts.ts';
+import { watchPlans } from './plans-watch.ts';
 import { isServedElsewhere, needsStore, openCommon, openIngest, openRoles } from './roles.ts';
 import { forOperator } from './start-error.ts';
 import { startTracing } from './start-tracing.ts';
@@ -73,8 +75,14 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   });
   const tracing = await startTracing(config, readVersion(), logger);
   if (tracing) closers.add('traces', () => tracing.close());
-  const http = await openPort(config, logger, cors, metrics, tracing);
+  const files = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile };
+  const tls = files.certFile === '' ? null : await forOperator(readTlsFiles(files));
+  const http = await openPort(config, logger, cors, metrics, tracing, tls);
   closers.add('http', () => http.close(config.stopDeadlineMs));
+  if (tls !== null) {
+    const watch = watchTlsFiles(files, tls, (pair) => http.setTls(pair), logger);
+    closers.add('certificate', () => watch.stop());
+  }
   const exporter = await forOperator(
     startMetricsServer({ host: config.host, port: config.metricsPort, registry: metrics.registry }),
     { number: config.metricsPort, setting: 'ANALYTICS_METRICS_PORT' },
@@ -152,15 +160,15 @@ async function openPort(
   cors: Cors,
   metrics: Metrics,
   tracing: Tracing | null,
+  tls: TlsPair | null,
 ): Promise<HttpServer> {
-  const tls = await forOperator(readTls(config));
   const opening = openHttpServer({
     host: config.host,
     port: config.port,
     logger,
     cors,
     tracing,
-    ...tls,
+    ...(tls !== null && { tls }),
     servedElsewhere: (path) => isServedElsewhere(path, config.roleSet),
     onAnswered: ({ method, route, status, seconds }) =>
       metrics.http.seconds.observe({ method, route, status: String(status) }, seconds),
@@ -188,11 +196,6 @@ async function openDatabase({ config, dataDir, logger, closers, tracing }: Found
   return store;
 }
 
-async function readTls(config: Config): Promise<{ tls?: { cert: Buffer; key: Buffer } }> {
-  if (config.tlsCertFile === '') return {};
-  return { tls: { cert: await readFile(config.tlsCertFile), key: await readFile(config.tlsKeyFile) } };
-}
-
 /** What `/health` says. Only a log that takes nothing makes the whole down, and only where events are taken. */
 function watchLog({ config, health, log }: Foundation): void {
   const vital = config.roleSet.has('ingest');
@@ -215,7 +218,9 @@ function warnOfLoneRoles({ config, log, logger }: Foundation): void {
 
 async function openWithStore(foundation: Foundation, store: Store): Promise<Live | null> {
   const { metrics, logger, now } = foundation;
-  const house: House = { ...foundation, store, facts: new PipelineFacts(metrics, logger, now) };
+  const plans = watchPlans(foundation.catalog, logger, now);
+  foundation.closers.add('plans', () => plans.stop());
+  const house: House = { ...foundation, store, plans, facts: new PipelineFacts(metrics, logger, now) };
   watchParts(house);
   return await openRoles(house);
 }

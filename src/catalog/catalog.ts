@@ -1,7 +1,7 @@
 /**
- * The catalogue: what people tell the service about apps, videos, funnels and alerts, the keys they call it with, what was
- * administered, and what alerts were found to be. In: upserts. Out: look-ups. What was answered is on disk. SQLite in the process, or PostgreSQL by URL: two
- * dialects of the same Kysely, the same migrations.
+ * The catalogue: what people tell the service about apps, videos, funnels, plans and alerts, the keys they call it with,
+ * what was administered, and what alerts were found to be. In: upserts. Out: look-ups. What was answered is on disk.
+ * SQLite in the process, or PostgreSQL by URL: two dialects of the same Kysely, the same migrations.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
 import { createIngestCounts, type IngestCountsCatalog } from './ingest-counts.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
 import { migrateCatalog } from './migrations.ts';
+import { createPlanCatalog, type PlanCatalog } from './plans.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
 import { createSqliteDialect } from './sqlite.ts';
 import type { CatalogTables } from './tables.ts';
@@ -25,6 +26,7 @@ export interface Catalog {
   readonly videos: VideoCatalog;
   readonly apps: AppCatalog;
   readonly funnels: FunnelCatalog;
+  readonly plans: PlanCatalog;
   readonly keys: KeyCatalog;
   readonly audit: AuditTrail;
   readonly alerts: AlertCatalog;
@@ -84,6 +86,7 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     videos: createVideoCatalog(db, now),
     apps: createAppCatalog(db, now),
     funnels: createFunnelCatalog(db, now),
+    plans: createPlanCatalog(db, now),
     keys: createKeyCatalog(db, now),
     audit: createAuditTrail(db, now),
     alerts: createAlertCatalog(db, now),

@@ -62,6 +62,20 @@ const migrations: Readonly<Record<string, Migration>> = {
         .execute();
     },
   },
+  '0005_plans': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('plans')
+        .addColumn('event_name', 'text', (column) => column.notNull())
+        .addColumn('app_id', 'text', (column) => column.notNull())
+        .addColumn('revision', 'integer', (column) => column.notNull())
+        .addColumn('definition', 'text')
+        .addColumn('created_at', 'text', (column) => column.notNull())
+        .addColumn('effective_at', 'text', (column) => column.notNull())
+        .addPrimaryKeyConstraint('plans_key', ['event_name', 'app_id', 'revision'])
+        .execute();
+    },
+  },
   '0004_audit': {
     async up(db: Kysely<unknown>) {
       await db.schema

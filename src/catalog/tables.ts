@@ -34,6 +34,18 @@ export interface FunnelsTable {
   updated_at: string;
 }
 
+export interface PlansTable {
+  event_name: string;
+  /** '' is every app. */
+  app_id: string;
+  /** From 1 on, of one event and app. */
+  revision: number;
+  /** JSON; null: deleted. */
+  definition: string | null;
+  created_at: string;
+  effective_at: string;
+}
+
 export interface KeysTable {
   key_id: string;
   name: string | null;
@@ -125,6 +137,7 @@ export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
   funnels: FunnelsTable;
+  plans: PlansTable;
   keys: KeysTable;
   audit: AuditTable;
   alerts: AlertsTable;

@@ -74,6 +74,22 @@ function setSecurityHeaders(reply: FastifyReply): void {
   reply.header('cross-origin-opener-policy', 'same-origin');
 }
 
+/** What Fastify refuses before it has a route: no hook has run by then. */
+export function answerFrameworkError(
+  error: FastifyError,
+  { id }: { readonly id: string },
+  reply: FastifyReply,
+): void {
+  const advice = 'Escape it as UTF-8 with percent signs, and keep each of its parts under 1,024 characters.';
+  reply.header('x-request-id', id);
+  setSecurityHeaders(reply);
+  sendReply(
+    reply,
+    id,
+    new HttpProblem('invalid_request', `The path cannot be read. ${advice}`, { cause: error }),
+  );
+}
+
 // Fastify's own refusals, in our words.
 const fastifyCodes: Readonly<Record<string, ProblemCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',

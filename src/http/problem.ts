@@ -228,6 +228,15 @@ export function problemType(code: ProblemCode): string {
   return `/docs#problem-${code}`;
 }
 
+const DETAIL_CHARACTERS_MAX = 2_000;
+
+/** Details repeat what was sent, which may be long: the beginning says what, the end what to do. */
+function boundedDetail(detail: string): string {
+  if (detail.length <= DETAIL_CHARACTERS_MAX) return detail;
+  const half = DETAIL_CHARACTERS_MAX / 2;
+  return `${detail.slice(0, half)} … ${detail.slice(-half)}`.toWellFormed();
+}
+
 /** The body of an answer. `extra` adds members of the problem's own, such as `results`. */
 export function problemBody(
   code: ProblemCode,
@@ -240,7 +249,7 @@ export function problemBody(
     type: problemType(code),
     title,
     status,
-    detail,
+    detail: boundedDetail(detail),
     code,
     request_id: requestId,
     ...extra,

@@ -10,15 +10,16 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
+import { createServer as createSecureServer, Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
-import { decorateFastify, type FastifyOutline } from './fastify.ts';
+import { answerFrameworkError, decorateFastify, type FastifyOutline } from './fastify.ts';
 import { HttpProblem, type ProblemCode, problemBody, problems, sendProblem } from './problem.ts';
 import { readRequestId } from './request-id.ts';
+import type { TlsPair } from './tls-files.ts';
 import { traceRoutes } from './traced.ts';
 
 export interface HotContext {
@@ -67,7 +68,7 @@ export interface HttpServerOptions {
   readonly cors: Cors;
   readonly limits?: Partial<HttpLimits>;
   /** PEM texts; without them the port speaks plain HTTP. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer };
+  readonly tls?: TlsPair;
   /** True for a path that another role serves: it is answered 404 `role_not_here`. */
   readonly servedElsewhere?: (path: string) => boolean;
   /** Seconds and route pattern of each request that Fastify answered. */
@@ -85,6 +86,8 @@ export interface HttpServer {
   /** Installs the handlers of exact paths. They are served at once, whatever else still waits for `serve`. */
   addHot(routes: ReadonlyMap<string, HotHandler>): void;
   addUpgrade(path: string, handler: UpgradeHandler): void;
+  /** Connections from now on are shown this certificate; those that are open stay. Only where there was one before. */
+  setTls(pair: TlsPair): void;
   /** Starts to answer everything else. Before it that gets 503 `starting`. */
   serve(): Promise<void>;
   /** Stops accepting, lets requests in flight finish, and cuts what is left when the deadline is over. */
@@ -126,6 +129,9 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     },
     addUpgrade(path, handler) {
       routing.upgrades.set(path, handler);
+    },
+    setTls(pair) {
+      if (server instanceof SecureServer) server.setSecureContext(pair);
     },
     async serve() {
       await app.ready();
@@ -268,6 +274,7 @@ function createFastify(
     requestIdHeader: false,
     return503OnClosing: false,
     clientErrorHandler: onClientError,
+    frameworkErrors: answerFrameworkError,
     // Ids of videos have up to 256 bytes, and each may take three characters in a URL.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
   });

@@ -2,9 +2,11 @@ import { eventLimits } from '../event/event.ts';
 import { formatUuid } from '../event/kernel/uuid.ts';
 import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
+import type { PlanBook, PlanBreach } from '../plans/book.ts';
 import type { LogSource } from '../store/events.ts';
 import type { DedupeWindow } from './dedupe-window.ts';
 import { createTally, type Tally } from './ledger.ts';
+import { PlanDesk } from './plan-desk.ts';
 
 /**
  * Consecutive records of one source on their way to one insert.
@@ -75,6 +77,8 @@ export interface BatchContext {
   readonly foreign: ForeignLimits;
   /** Rows stored by an earlier attempt that nobody committed; taken as facts. */
   readonly present: Present;
+  /** What events have to be like. */
+  readonly plans: PlanBook;
 }
 
 export class Batch {
@@ -84,6 +88,7 @@ export class Batch {
   readonly dead: DeadEvent[] = [];
   readonly late: LateRow[] = [];
   readonly tally: Tally = createTally();
+  readonly plans: PlanDesk;
   /** performance.now() of the first record. */
   openedAt = 0;
   /** Epoch ms of receipt of its oldest event. */
@@ -102,6 +107,7 @@ export class Batch {
   constructor(source: LogSource, builder: BlockBuilder) {
     this.source = source;
     this.builder = builder;
+    this.plans = new PlanDesk(builder);
     builder.reset();
   }
 
@@ -194,6 +200,18 @@ export class Batch {
     this.dead.push({ span, index, reason: 'id_collision', detail, raw });
   }
 
+  /** Whether the event of a row goes to the dead letters for what it has against its plan. */
+  #breaksPlan(book: PlanBook, at: number, span: Span, row: number, isPresent: boolean): boolean {
+    const breach: PlanBreach | null = this.plans.judge(book, row, at);
+    if (breach === null) return false;
+    this.plans.count(breach, row, idAt(this.builder.idWords, row));
+    if (breach.mode !== 'quarantine' || isPresent) return false;
+    const raw = Buffer.from(this.builder.eventJson(row));
+    const detail = `${breach.path}: ${breach.expected}`;
+    this.dead.push({ span, index: this.builder.index[row]!, reason: 'plan_violation', detail, raw });
+    return true;
+  }
+
   /** Duplicates of the span's rows, as a skip list; null when all rows stay. */
   #decide(span: Span, context: BatchContext): Uint8Array | null {
     const { builder, tally } = this;
@@ -205,12 +223,21 @@ export class Batch {
     // Taken out of the builder once: its getters look whether the memory has moved.
     const { index: indexes, idWords, payloadWords, appHash, flags, timestamp } = builder;
     const apps = builder.textColumns.app_id;
-    const { dedupe } = context;
+    const { dedupe, plans } = context;
+    const plannedAt = plans.isEmpty ? null : plannedTime(span);
     const end = builder.rows;
     let skip: Uint8Array | null = null;
     dedupe.take(appHash, idWords, span.firstRow, end);
     for (let row = span.firstRow; row < end; row++) {
       const index = indexes[row]!;
+      const isPresent = present?.has(presentKey(index, idAt(idWords, row))) === true;
+      // Before its id is remembered: what is quarantined is not stored, and may come back once it is mended.
+      if (plannedAt !== null && this.#breaksPlan(plans, plannedAt, span, row, isPresent)) {
+        tally.add(builder.text.get(apps[row]!), receivedAt, 'quarantined', 1);
+        skip ??= new Uint8Array(span.events);
+        skip[index] = 1;
+        continue;
+      }
       const created = createdAt(flags[row]!, timestamp[row]!, idWords, row);
       const verdict = dedupe.check(
         row - span.firstRow,
@@ -219,7 +246,7 @@ export class Batch {
         receivedAt,
         created,
       );
-      if (present?.has(presentKey(index, idAt(idWords, row)))) {
+      if (isPresent) {
         // The check only made its id known: what is stored is no longer to be decided.
         stored.count(apps[row]!);
         this.presentRows++;
@@ -263,6 +290,11 @@ export class Batch {
 function createdAt(flags: number, timestamp: number, idWords: Uint32Array, row: number): number {
   if ((flags & rowFlag.hasEventId) === 0) return Number.NaN;
   return (flags & rowFlag.hasTimestamp) === 0 ? uuidTime(idWords, row) : timestamp;
+}
+
+/** The moment that decides which plan counts: when the record came into the log, if it says so. */
+function plannedTime({ record, meta }: Span): number {
+  return meta.allowed === null && record.timestamp > 0 ? record.timestamp : meta.receivedAt;
 }
 
 /** One event of a record, as `Present` names it. */

@@ -1,6 +1,8 @@
 import type { Kernel } from '../event/kernel.ts';
 import type { Assignment, LogRecord, Topic } from '../log/log.ts';
+import type { PlanBook } from '../plans/book.ts';
 import type { EventStore, LogSource } from '../store/events.ts';
+import type { Violation } from '../store/violations.ts';
 import { inSpan, type SpanStart, type Tracing } from '../telemetry/tracing.ts';
 import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
@@ -40,6 +42,8 @@ export interface PipelineObserver extends StepObserver {
   /** Rows stored, after the insert. `freshnessMs`: age of the batch's oldest record. */
   flushed(rows: number, seconds: number, freshnessMs: number): void;
   dropped(reason: string, count: number): void;
+  /** Events that break their plan, stored or not, by kind. */
+  violated(violations: readonly Violation[]): void;
   /** Duplicates by where they were found, and look-ups made. */
   deduped(found: { readonly memory: number; readonly store: number; readonly lookups: number }): void;
   /** Seconds from a batch's first record to its commit. */
@@ -51,9 +55,17 @@ export interface PipelineObserver extends StepObserver {
   buried(reason: string, count: number): void;
 }
 
+/** What events have to be like. */
+export interface PlanSource {
+  readonly book: PlanBook;
+  /** Waits until the book holds every plan in force at a moment (epoch ms); null: it does. */
+  upTo(at: number, signal: AbortSignal): Promise<void> | null;
+}
+
 export interface PipelineDependencies {
   readonly kernel: Kernel;
   readonly topic: Topic;
+  readonly plans: PlanSource;
   readonly deadLetters: Topic;
   /** Whose assignments these are. */
   readonly group: string;
@@ -225,6 +237,7 @@ class Road {
   async #fill(batch: Batch, records: readonly LogRecord[], state: BatchContext): Promise<void> {
     if (records.length === 0) return;
     if (batch.spans.length === 0) batch.open();
+    await this.#awaitPlans(records);
     let sliceBegan = performance.now();
     let events = 0;
     for (const record of records) {
@@ -235,6 +248,11 @@ class Road {
     }
     this.#deps.observer.step('parse', events, batch.takeParseSeconds());
     this.#deps.observer.consumed(records.length, events);
+  }
+
+  async #awaitPlans(records: readonly LogRecord[]): Promise<void> {
+    const latest = records.reduce((most, { timestamp }) => Math.max(most, timestamp), -Infinity);
+    await this.#deps.plans.upTo(latest, this.#assignment.signal);
   }
 
   #due(batch: Batch): boolean {
@@ -290,8 +308,9 @@ class Road {
     await this.#persist('dead letters', () => buryDead(batch, topic, deadLetters));
     // 3. ledger
     const { source, firstOffset, nextOffset, tally } = batch;
+    const violations = batch.plans.violations();
     await this.#persist('ledger', () =>
-      store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows() }),
+      store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows(), violations }),
     );
     // 4. commit
     await this.#persist('commit', () => this.#assignment.commit(nextOffset, writeLayout(layout)));
@@ -301,6 +320,7 @@ class Road {
     observer.deduped({ memory, store: duplicatesStored, lookups });
     for (const fate of ['duplicate', 'filtered', 'quarantined'] as const)
       observer.dropped(fate, tally.total(fate));
+    if (violations.length > 0) observer.violated(violations);
     // 5. publish
     try {
       publish(batch);

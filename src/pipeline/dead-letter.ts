@@ -5,6 +5,8 @@ import type { Batch } from './batch.ts';
 /** A dead letter's payload is cut at this size. */
 export const DEAD_LETTER_BYTES_MAX = 1_000_000;
 
+const TOLD_BY_ROW = ['id_collision', 'plan_violation'];
+
 /** Appends what the batch refused to the dead letters' topic. Written again after a crash, it has the same ids. */
 export async function buryDead(
   batch: Batch,
@@ -26,9 +28,9 @@ export async function buryDead(
       ['dlq.app', span.meta.app],
       ['dlq.truncated', String(raw.length > DEAD_LETTER_BYTES_MAX)],
     ];
-    // What a replay cannot tell from the event itself. A collision is told by its row, whose time is repaired already.
+    // What a replay cannot tell from the event itself. What is told by its row has a time that is repaired already.
     const { sentAt, userAgent, country } = span.meta;
-    if (sentAt !== null && reason !== 'id_collision') headers.push(['dlq.sent_at', String(sentAt)]);
+    if (sentAt !== null && !TOLD_BY_ROW.includes(reason)) headers.push(['dlq.sent_at', String(sentAt)]);
     if (userAgent !== '') headers.push(['dlq.ua', userAgent]);
     if (country !== '') headers.push(['dlq.country', country]);
     const value = raw.subarray(0, DEAD_LETTER_BYTES_MAX);

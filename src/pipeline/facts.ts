@@ -1,3 +1,4 @@
+import type { Violation } from '../store/violations.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PipelineObserver } from './consumer.ts';
@@ -78,6 +79,10 @@ export class PipelineFacts implements PipelineObserver {
     this.#drops[reason] = (this.#drops[reason] ?? 0) + count;
     this.#metrics.pipeline.dropped.inc({ step: DROPPED_BY[reason] ?? reason, reason }, count);
     this.#metrics.pipeline.ledger.add(reason, count);
+  }
+
+  violated(violations: readonly Violation[]): void {
+    for (const { event, count } of violations) this.#metrics.pipeline.violations.add(event, count);
   }
 
   processed(seconds: number): void {

@@ -3,7 +3,7 @@ import type { LogRecord, Topic } from '../log/log.ts';
 import type { EventStore, LogSource, PlacesFrom } from '../store/events.ts';
 import { Batch, type Present } from './batch.ts';
 import { createBlock } from './block.ts';
-import type { PipelineLimits, PipelineObserver } from './consumer.ts';
+import type { PipelineLimits, PipelineObserver, PlanSource } from './consumer.ts';
 import { DedupeWindow } from './dedupe-window.ts';
 import { type LateStore, loadLateSessions, settleLateIds } from './late.ts';
 import { loadSessions, loadWindow, type MemoryOptions } from './recovery.ts';
@@ -25,6 +25,7 @@ export interface FollowOptions {
   /** Per partition, the first offset to read: ids of what lies before it are read back from ClickHouse. */
   readonly from: ReadonlyMap<number, number>;
   readonly kernel: Kernel;
+  readonly plans: Pick<PlanSource, 'book'>;
   readonly store: EventStore;
   /** `dedupeEntriesMax` is for all partitions together here. */
   readonly limits: MemoryOptions['limits'] &
@@ -133,7 +134,7 @@ class TailReader {
 
   async #read(records: readonly LogRecord[]): Promise<Batch> {
     const { partition, offset } = records[0]!;
-    const { defaultApp, limits, now, topic } = this.#options;
+    const { defaultApp, limits, now, topic, plans } = this.#options;
     const source = { topic: topic.origin, partition };
     const sessions = await this.#openSessions();
     const dedupe = await this.#openWindow(source, offset);
@@ -141,7 +142,7 @@ class TailReader {
     const foreign = { ageMaxMs: limits.timestampAgeMaxMs, aheadMaxMs: limits.timestampAheadMaxMs, now };
     let sliceBegan = performance.now();
     for (const record of records) {
-      batch.take(record, { dedupe, defaultApp, foreign, present: NOTHING });
+      batch.take(record, { dedupe, defaultApp, foreign, present: NOTHING, plans: plans.book });
       if (performance.now() - sliceBegan < SLICE_MS) continue;
       await new Promise(setImmediate);
       sliceBegan = performance.now();

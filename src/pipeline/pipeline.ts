@@ -5,7 +5,7 @@ import { EventStore, sourceKey } from '../store/events.ts';
 import { createRecompute } from '../store/recompute.ts';
 import { inSpan, type Tracing } from '../telemetry/tracing.ts';
 import type { Batch } from './batch.ts';
-import { consumePartition, type PipelineLimits, type PipelineObserver } from './consumer.ts';
+import { consumePartition, type PipelineLimits, type PipelineObserver, type PlanSource } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
 import { sleep } from './sleep.ts';
 import type { TopicSource } from './sources.ts';
@@ -21,6 +21,7 @@ export interface PipelineOptions {
   /** One unless ClickHouse is sharded: rows of partition p go to `shards[p % shards.length]`, and stay there. */
   readonly shards: readonly StoreClient[];
   readonly kernel: Kernel;
+  readonly plans: PlanSource;
   readonly sources: readonly TopicSource[];
   readonly deadLetterTopic: string;
   readonly group: string;

@@ -50,7 +50,7 @@ export async function openPartitionState(
     aheadMaxMs: limits.timestampAheadMaxMs,
     now: deps.now,
   };
-  return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign };
+  return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign, plans: deps.plans.book };
 }
 
 /** What memory is filled from, and its bounds. */

@@ -11,7 +11,7 @@ import {
   ReplayTables,
 } from '../store/replay.ts';
 import { Batch, type BatchContext } from './batch.ts';
-import type { PipelineLimits } from './consumer.ts';
+import type { PipelineLimits, PlanSource } from './consumer.ts';
 import { DedupeWindow } from './dedupe-window.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
 import { findRanges, type RangeDependencies, ReplayError, type ReplayRequest } from './replay-ranges.ts';
@@ -43,6 +43,7 @@ export interface ReplayProgress {
 
 export interface ReplayDependencies extends RangeDependencies {
   readonly kernel: Kernel;
+  readonly plans: PlanSource;
   readonly shards: readonly StoreClient[];
   readonly defaultApp: string;
   readonly limits: PipelineLimits;
@@ -155,6 +156,8 @@ async function readAgain(
 ): Promise<void> {
   const topic = deps.log.topic(range.name);
   const { limits } = deps;
+  // Of what is committed every plan is known.
+  await deps.plans.upTo(deps.now(), signal);
   const intake = new Intake(range, new ReplayStore(client, range), deps, signal);
   let expected = range.from;
   for await (const records of topic.scan(range.partition, range.from, range.until, signal)) {
@@ -210,6 +213,7 @@ class Intake {
         now: () => this.#readAt,
       },
       present: new Map(),
+      plans: deps.plans.book,
     };
     this.#backOff = async (attempt, error) => {
       signal.throwIfAborted();

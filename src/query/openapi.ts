@@ -63,7 +63,7 @@ export function createRouteBook(): RouteBook {
     if (schema?.summary === undefined) return;
     for (const method of [route.method].flat()) {
       if (method === 'HEAD' || method === 'OPTIONS') continue;
-      const path = route.url.replace(/:([A-Za-z]+)/g, '{$1}');
+      const path = route.url.replace(/:(\w+)/g, '{$1}');
       found.push({ path, method: method.toLowerCase(), operation: describeRoute(route, schema) });
     }
   }

@@ -24,6 +24,7 @@ import { addLedgerRoute } from './ledger.ts';
 import { addMetricsRoute } from './metrics.ts';
 import { addPathsRoute } from './paths.ts';
 import { addPipelineRoute, type PipelineFacts } from './pipeline.ts';
+import { addPlanRoutes } from './plans.ts';
 import type { LetterDesk } from './replay.ts';
 import { ReportDesk } from './report-desk.ts';
 import { addReportRoutes } from './reports.ts';
@@ -83,6 +84,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addSessionsRoute(app, options);
   addSessionStatsRoute(app, options);
   addFunnelRoutes(app, options);
+  addPlanRoutes(app, options);
   addRetentionRoute(app, options);
   addPathsRoute(app, options);
   addLedgerRoute(app, options);

@@ -41,7 +41,10 @@ export function readRange(
   const to = asked.to === undefined ? null : readMoment(asked.to, zone, names.to, 1);
   const from =
     asked.from === undefined
-      ? startOfDate(zone, addDays(localDate(zone, (to ?? tomorrow) - 1), 1 - DEFAULT_DAYS))
+      ? Math.max(
+          EARLIEST,
+          startOfDate(zone, addDays(localDate(zone, (to ?? tomorrow) - 1), 1 - DEFAULT_DAYS)),
+        )
       : readMoment(asked.from, zone, names.from, 0);
   const range = { from, to: to ?? Math.max(tomorrow, from) };
   if (range.from > range.to) {

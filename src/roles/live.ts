@@ -123,6 +123,7 @@ function startFollowers(house: House, live: Live, from: readonly PlacesBefore[])
       topic,
       from: new Map(places.map(({ partition, before }) => [partition, before])),
       kernel,
+      plans: house.plans,
       store: new EventStore(store.client),
       limits: decisionLimits(config),
       defaultApp: source.app ?? config.defaultApp,

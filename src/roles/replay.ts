@@ -15,6 +15,7 @@ export async function openReplay(house: House): Promise<void> {
       sources: config.sources,
       group: config.groupId,
       kernel,
+      plans: house.plans,
       shards: store.shards,
       defaultApp: config.defaultApp,
       limits: pipelineLimits(config),

@@ -48,6 +48,10 @@ export const accessSettings = {
     'ANALYTICS_CORS_ORIGINS',
     'Origins that may call from a browser; `*` for all. Empty: every origin may send events, none may query.',
   ),
-  tlsCertFile: text('ANALYTICS_TLS_CERT_FILE', '', 'PEM certificate; with the key the port speaks HTTPS.'),
+  tlsCertFile: text(
+    'ANALYTICS_TLS_CERT_FILE',
+    '',
+    'PEM certificate, with those in between; with the key the port speaks HTTPS. Both are read again when they change.',
+  ),
   tlsKeyFile: text('ANALYTICS_TLS_KEY_FILE', '', 'PEM private key.'),
 } as const satisfies Record<string, Setting>;

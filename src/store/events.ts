@@ -1,6 +1,7 @@
 import type { StoreClient } from './client.ts';
 import { useLayout } from './layout.ts';
 import { quoted } from './sql/quoted.ts';
+import { VIOLATION_COLUMNS, type Violation, violationValues } from './violations.ts';
 
 /**
  * The raw table and what surrounds its writing: inserts under a lease, marks, read-back of coordinates, look-ups of ids
@@ -82,6 +83,7 @@ export interface LedgerBlock extends LogSource {
     readonly filtered: number;
     readonly quarantined: number;
   }[];
+  readonly violations: readonly Violation[];
 }
 
 export const BUCKET_SECONDS = 300;
@@ -326,11 +328,12 @@ export class EventStore {
     const list = (values: readonly (string | number)[]) => `[${values.join(', ')}]`;
     const { rows } = block;
     await this.#client.command(
-      `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined)
+      `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined, ${VIOLATION_COLUMNS.join(', ')})
        VALUES (${quoted(block.topic)}, ${block.partition}, ${block.firstOffset}, ${block.nextOffset},
          ${list(rows.map((r) => quoted(r.app)))}, ${list(rows.map((r) => r.minute))},
          ${list(rows.map((r) => r.stored + r.duplicate + r.filtered + r.quarantined))},
-         ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))})`,
+         ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))},
+         ${violationValues(block.violations)})`,
       {},
       { settings: LONG },
     );

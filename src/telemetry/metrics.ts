@@ -203,6 +203,13 @@ function createPipelineMetrics(registry: Registry) {
       'Events written to the dead letters, by reason',
       'reason',
     ),
+    violations: createLabelledTally(
+      registry,
+      'analytics_plan_violations_total',
+      'Events that break their tracking plan, stored or not, by the name of the event; of 200 names, others together',
+      'event_name',
+      200,
+    ),
     ledger: createLabelledTally(
       registry,
       'analytics_ledger_events_total',

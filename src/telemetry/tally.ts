@@ -37,12 +37,13 @@ export function createTally(registry: Registry, name: string, help: string): Tal
   };
 }
 
-/** `label` must have few values: each one is a series for as long as the process lives. */
+/** `label` must have few values: each one is a series for as long as the process lives. Past `valuesMax` they are `others`. */
 export function createLabelledTally(
   registry: Registry,
   name: string,
   help: string,
   label: string,
+  valuesMax = Infinity,
 ): LabelledTally {
   const totals = new Map<string, number>();
   new Counter({
@@ -57,7 +58,8 @@ export function createLabelledTally(
   });
   return {
     add(value, n) {
-      totals.set(value, (totals.get(value) ?? 0) + n);
+      const own = totals.has(value) || totals.size < valuesMax ? value : 'others';
+      totals.set(own, (totals.get(own) ?? 0) + n);
     },
     total: (value) => totals.get(value) ?? 0,
     sum: (wanted = () => true) =>

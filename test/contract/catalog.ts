@@ -188,6 +188,52 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       assert.deepEqual(await catalog.funnels.list(), [second]);
     });
 
+    it('keeps plans with their history, and each is in force a moment after it was put', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog } = await open(t, () => now);
+      const { plans } = catalog;
+      const definition = {
+        mode: 'warn' as const,
+        schema: { required: ["o'ne", 'ü'] },
+        description: null,
+        owner: 'me',
+      };
+      const key = { event_name: 'b ü', app_id: null };
+      const none = await plans.version();
+      const first = await plans.put(key, definition);
+      assert.deepEqual(first, {
+        ...key,
+        ...definition,
+        updated_at: '2026-01-01T00:00:00.000Z',
+        effective_at: '2026-01-01T00:00:05.000Z',
+      });
+      const one = await plans.version();
+      assert.notEqual(one, none);
+      now += 1000;
+      assert.deepEqual(await plans.put(key, definition), first, 'nothing changed');
+      assert.equal(await plans.version(), one);
+      // Even when the clock is set back, a later revision is in force later.
+      now -= 10_000;
+      const second = await plans.put(key, { ...definition, mode: 'quarantine' });
+      assert.equal(second.effective_at, '2026-01-01T00:00:05.001Z');
+      const own = await plans.put({ ...key, app_id: 'tv' }, definition);
+      assert.deepEqual(await plans.list(), [second, own]);
+      assert.deepEqual(await plans.get(key), second);
+      assert.equal(await plans.get({ ...key, event_name: 'b' }), null);
+      assert.equal(await plans.get({ ...key, event_name: 'b\0' }), null);
+      await assert.rejects(plans.put({ ...key, event_name: 'b\0' }, definition), RangeError);
+      assert.deepEqual([await plans.delete(key), await plans.delete(key)], [true, false]);
+      assert.deepEqual([await plans.get(key), await plans.list()], [null, [own]]);
+      const history = (await plans.revisions()).filter(({ app_id }) => app_id === null);
+      const states = history
+        .sort((a, b) => a.effectiveAt - b.effectiveAt)
+        .map(({ plan }) => plan?.mode ?? null);
+      assert.deepEqual(states, ['warn', 'quarantine', null]);
+      // Several at once: each is a revision of its own.
+      await Promise.all(['1', '2', '3', '4'].map((owner) => plans.put(key, { ...definition, owner })));
+      assert.equal((await plans.revisions()).length, 8);
+    });
+
     it('makes an app once', async (t) => {
       const { catalog } = await open(t, () => 0);
       assert.equal(await catalog.apps.create({ app_id: 'tube', name: 'Tube' }), true);

@@ -211,3 +211,22 @@ test('health and readiness', async (t) => {
   health.closing();
   assert.deepEqual(await look('/ready'), [503, 'not_ready']);
 });
+
+test('a path that cannot be read is a problem too, and a detail that repeats it is bounded', async (t) => {
+  const server = await open(t);
+  server.app.get('/things/:id', async () => {
+    throw new HttpProblem('not_found', `No ${'x'.repeat(9_000)}. Choose another.`);
+  });
+  await server.serve();
+  for (const path of ['/things/%ff', '/things/%zz', `/things/${'x'.repeat(1_025)}`]) {
+    const reply = await fetch(server.url + path, { headers: { 'x-request-id': 'mine' } });
+    assert.equal(reply.headers.get('content-type'), 'application/problem+json', path);
+    const { code, detail, request_id } = (await reply.json()) as Record<string, string>;
+    assert.deepEqual([reply.status, code, request_id], [400, 'invalid_request', 'mine']);
+    assert.match(detail!, /Escape it/);
+    assert.equal(reply.headers.get('x-request-id'), 'mine');
+  }
+  const { detail } = (await (await fetch(`${server.url}/things/a`)).json()) as { detail: string };
+  assert.match(detail, /^No x+ … x+\. Choose another\.$/);
+  assert.ok(detail.length < 2_100);
+});

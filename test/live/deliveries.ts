@@ -9,6 +9,7 @@ import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
 import { SessionMemory } from '../../src/pipeline/steps/sessions.ts';
 import { createSteps, runSteps } from '../../src/pipeline/steps.ts';
+import { PlanBook } from '../../src/plans/book.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import type { Delivery } from '../oracle/oracle.ts';
 
@@ -46,7 +47,7 @@ export function createRoad(partition = 0): Road {
           ],
         };
         const foreign = { ageMaxMs: YEAR_MS, aheadMaxMs: YEAR_MS, now: () => receivedAt };
-        const context = { dedupe, defaultApp: 'default', foreign, present: new Map() };
+        const context = { dedupe, defaultApp: 'default', foreign, present: new Map(), plans: new PlanBook() };
         batch.take(record as unknown as Parameters<Batch['take']>[0], context);
       }
       block = createBlock(batch);

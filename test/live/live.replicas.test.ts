@@ -6,7 +6,7 @@ import { startFollower } from '../../src/pipeline/follow.ts';
 import { EventStore } from '../../src/store/events.ts';
 import { generateHistory, isBot } from '../oracle/history.ts';
 import { createOracle } from '../oracle/oracle.ts';
-import { referenceKernel, TOPIC } from '../pipeline/rig.ts';
+import { noPlans, referenceKernel, TOPIC } from '../pipeline/rig.ts';
 import { openRoad, type TestRoad } from '../pipeline/road.ts';
 import { silentLog } from '../support/clickhouse.ts';
 
@@ -60,6 +60,7 @@ async function openReplica(
     topic,
     from,
     kernel: referenceKernel,
+    plans: noPlans,
     store: new EventStore(client),
     limits,
     defaultApp: 'tube',

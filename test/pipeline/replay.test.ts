@@ -5,7 +5,7 @@ import { openKernel } from '../../src/event/kernel/wasm.ts';
 import { type ReplayProgress, runReplay } from '../../src/pipeline/replay.ts';
 import { ReplayError, type ReplayRequest } from '../../src/pipeline/replay-ranges.ts';
 import { readTopicSources } from '../../src/pipeline/sources.ts';
-import { uuid7 } from './rig.ts';
+import { noPlans, uuid7 } from './rig.ts';
 import { LIMITS, openSite, type Site } from './site.ts';
 
 const LISTED = ['analytics.v1', 'octane.events=native:octane'];
@@ -21,6 +21,7 @@ async function replay(site: Site, request: Partial<ReplayRequest> = {}): Promise
       sources: readTopicSources(LISTED, '').sources,
       group: site.group,
       kernel,
+      plans: noPlans,
       shards: [site.client],
       defaultApp: 'house',
       limits: { ...LIMITS, leaseMs: 200 },

@@ -5,8 +5,10 @@ import type { BlockBuilder, Kernel } from '../../src/event/kernel.ts';
 import type { LogRecord } from '../../src/log/log.ts';
 import { Batch, type BatchContext } from '../../src/pipeline/batch.ts';
 import { createBlock } from '../../src/pipeline/block.ts';
+import type { PlanSource } from '../../src/pipeline/consumer.ts';
 import { DedupeWindow } from '../../src/pipeline/dedupe-window.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from '../../src/pipeline/encode.ts';
+import { PlanBook } from '../../src/plans/book.ts';
 import type { StoreClient, StoreEndpoint } from '../../src/store/client.ts';
 import { EventStore } from '../../src/store/events.ts';
 import { migrate } from '../../src/store/migrate.ts';
@@ -18,6 +20,9 @@ export const TOPIC = 'analytics.v1';
 export const NOON = Date.UTC(2026, 4, 15, 12);
 
 export const referenceKernel: Kernel = openReferenceKernel();
+
+/** Nothing is planned. */
+export const noPlans: PlanSource = { book: new PlanBook(), upTo: () => null };
 
 export interface Tables {
   readonly client: StoreClient;
@@ -96,6 +101,7 @@ export function createContext(overrides: Partial<BatchContext> = {}): BatchConte
     defaultApp: 'tube',
     foreign: { ageMaxMs: 90 * 86_400_000, aheadMaxMs: 86_400_000, now: () => NOON },
     present: new Map(),
+    plans: new PlanBook(),
     ...overrides,
   };
 }

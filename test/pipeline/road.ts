@@ -4,14 +4,19 @@ import { coordinateEventId, formatUuid } from '../../src/event/kernel/uuid.ts';
 import type { Kernel } from '../../src/event/kernel.ts';
 import { type LocalLog, openLocalLog } from '../../src/log/local/local.ts';
 import type { Membership, NewRecord } from '../../src/log/log.ts';
-import { consumePartition, type PipelineLimits, type PipelineObserver } from '../../src/pipeline/consumer.ts';
+import {
+  consumePartition,
+  type PipelineLimits,
+  type PipelineObserver,
+  type PlanSource,
+} from '../../src/pipeline/consumer.ts';
 import { consumeDeadLetters } from '../../src/pipeline/dead-letter-reader.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import type { Delivery } from '../oracle/oracle.ts';
 import type { Random } from '../oracle/random.ts';
 import { makeTestFolder } from '../support/clickhouse.ts';
 import { FaultyStore } from './faulty-store.ts';
-import { openTables, type Tables, TOPIC } from './rig.ts';
+import { noPlans, openTables, type Tables, TOPIC } from './rig.ts';
 
 const DAY = 24 * 3_600_000;
 export const RETENTION_MS = 90 * DAY;
@@ -31,6 +36,7 @@ export interface RoadOptions {
   readonly limits?: Partial<PipelineLimits>;
   readonly now?: () => number;
   readonly ownServer?: boolean;
+  readonly plans?: PlanSource;
   /** Those of another road, with what is in them. Default: empty ones. */
   readonly tables?: Pick<Tables, 'client' | 'endpoint'>;
 }
@@ -43,6 +49,7 @@ const quiet: PipelineObserver = {
   failed() {},
   deduped() {},
   processed() {},
+  violated() {},
   recomputed() {},
   buried() {},
 };
@@ -79,6 +86,7 @@ export class TestRoad {
       consumePartition(assignment, {
         kernel,
         topic,
+        plans: this.#options.plans ?? noPlans,
         deadLetters: this.log.topic(DEAD_LETTERS),
         group,
         store: this.store,

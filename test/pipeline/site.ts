@@ -8,7 +8,7 @@ import { type PipelineOptions, startPipeline } from '../../src/pipeline/pipeline
 import { readTopicSources } from '../../src/pipeline/sources.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { makeTestFolder } from '../support/clickhouse.ts';
-import { openTables } from './rig.ts';
+import { noPlans, openTables } from './rig.ts';
 
 const DEAD_LETTERS = 'analytics.dlq.v1';
 export const TOPICS = ['analytics.v1', 'octane.events', 'web-1', 'web'];
@@ -52,6 +52,7 @@ export async function openSite(t: { after(fn: () => Promise<void>): void }, kern
     log,
     shards: [client],
     kernel,
+    plans: noPlans,
     sources: readTopicSources(listed, '').sources,
     deadLetterTopic: DEAD_LETTERS,
     group: site.group,
@@ -63,6 +64,7 @@ export async function openSite(t: { after(fn: () => Promise<void>): void }, kern
       dropped() {},
       deduped() {},
       processed() {},
+      violated() {},
       recomputed() {},
       buried() {},
       failed: (stage, error) => failures.push(`${stage}: ${error}`),

@@ -191,10 +191,38 @@ test('a block of the ledger written again replaces what it said', async () => {
   const { client, store } = await openTables();
   const fates = { stored: 5, duplicate: 3, filtered: 0, quarantined: 1 };
   const rows = NASTY.map((app) => ({ app, minute: NOON / 1000, ...fates }));
-  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 10, nextOffset: 12, rows });
-  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 12, nextOffset: 20, rows });
-  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 10, nextOffset: 12, rows });
-  await store.writeLedger({ topic: TOPIC, partition: 1, firstOffset: 20, nextOffset: 21, rows: [] });
+  await store.writeLedger({
+    topic: TOPIC,
+    partition: 1,
+    firstOffset: 10,
+    nextOffset: 12,
+    rows,
+    violations: [],
+  });
+  await store.writeLedger({
+    topic: TOPIC,
+    partition: 1,
+    firstOffset: 12,
+    nextOffset: 20,
+    rows,
+    violations: [],
+  });
+  await store.writeLedger({
+    topic: TOPIC,
+    partition: 1,
+    firstOffset: 10,
+    nextOffset: 12,
+    rows,
+    violations: [],
+  });
+  await store.writeLedger({
+    topic: TOPIC,
+    partition: 1,
+    firstOffset: 20,
+    nextOffset: 21,
+    rows: [],
+    violations: [],
+  });
   const ledger = await client.select<Record<string, unknown>>('SELECT * FROM ledger');
   assert.equal(ledger.length, NASTY.length);
   for (const { app_id, ...line } of ledger) {

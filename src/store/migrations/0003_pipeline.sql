@@ -13,6 +13,14 @@ CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
     duplicate Array(UInt64),
     filtered Array(UInt64),
     quarantined Array(UInt64),
+    -- What of the block breaks a tracking plan, each kind once: with the ledger, so that both are counted once.
+    violation_app_id Array(String),
+    violation_event_name Array(String),
+    violation_mode Array(String),
+    violation_path Array(String),
+    violation_expected Array(String),
+    violation_event_id Array(String),
+    violation_count Array(UInt64),
     version DateTime64(3, 'UTC') DEFAULT now64(3)
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
