@@ -100,6 +100,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     ownServer: store.kind === 'embedded',
     now,
     publish: (batch) => feed?.publish(batch),
+    erasureKey: async () => await (await house.catalog.open()).erasures.key(),
     tracing: house.tracing,
     limits: pipelineLimits(config),
     recompute: {
