@@ -1,6 +1,7 @@
 import { createRateLimiter } from './access/rate-limit.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
+import type { DntMode } from './ingest/do-not-track.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest } from './ingest/ingest.ts';
 import type { Live } from './live/live.ts';
@@ -54,6 +55,7 @@ export async function openIngest(house: Foundation): Promise<void> {
         ? createRateLimiter({ tokensPerSecond: rate, burst: rate * 2, bucketsMax: 100_000, now: house.now })
         : null,
     limits: ingestLimits(config),
+    dnt: config.honorDnt as DntMode,
     geo: config.geoDatabase === '' ? nowhere : await openGeoLookup(config.geoDatabase),
     ready: () => true,
     pressure: () => null,
