@@ -96,7 +96,12 @@ export function createFilteredRecord(
   outline: RecordOutline,
 ): NewRecord {
   const nobody = { ...outline, userAgent: '', country: '' };
-  const record = createRecord({ partition, value: new Uint8Array(), count: 0 }, partitions, { sentAt: null }, nobody);
+  const record = createRecord(
+    { partition, value: new Uint8Array(), count: 0 },
+    partitions,
+    { sentAt: null },
+    nobody,
+  );
   return { ...record, headers: [...record.headers, ['filtered', String(count)]] };
 }
 

@@ -31,7 +31,7 @@ const Counts = Type.Object({
   dead_letters: count,
   derived_events: count,
 });
-const Item = Type.Object({
+export const ErasureItem = Type.Object({
   erasure_id: Type.String(),
   state: Type.Union([Type.Literal('running'), Type.Literal('done')]),
   step: Type.String({ description: 'What it does now, for people.' }),
@@ -59,7 +59,7 @@ const Item = Type.Object({
     }),
   ),
 });
-const List = Type.Object({ data: Type.Array(Item) });
+const List = Type.Object({ data: Type.Array(ErasureItem) });
 const Params = Type.Object({
   id: Type.String({
     minLength: 1,
@@ -102,10 +102,10 @@ export function addSubjectRoutes(app: FastifyInstance, options: QueryOptions): v
         description: 'How far it is.',
         tags: ['Privacy'],
         params: JobParams,
-        response: { 200: Item },
+        response: { 200: ErasureItem },
       },
     },
-    async (request): Promise<Static<typeof Item>> => {
+    async (request): Promise<Static<typeof ErasureItem>> => {
       const found = await catalog.erasures.get(request.params.erasureId.replaceAll('\0', ''));
       if (found === null || !coversApps(request as FastifyRequest, found.apps))
         throw new HttpProblem('not_found', 'There is no such erasure.');
@@ -118,15 +118,15 @@ function addEraseRoute(app: FastifyInstance, desk: ErasureDesk, { catalog }: Que
   app.delete<{ Params: Static<typeof Params>; Querystring: Static<typeof Query> }>(
     '/v1/subjects/:id',
     {
-      config: { scopes: ['admin'] },
+      config: { scopes: ['admin'], namesPerson: true },
       schema: {
         summary: 'Erase a person',
         description:
-          'Removes every event with this `user_id` or `anonymous_id` that was received before, with its sessions, views, derived events and dead letters, and recomputes what counted them. Answers when that is done, or after 30 s with 202 and where to ask.',
+          'Removes every event with this `user_id` or `anonymous_id` that was received before, with its sessions, views, derived events and dead letters, and recomputes what counted them. Answers when that is done, or after 30 s with 202 and where to ask; with `Prefer: respond-async` at once.',
         tags: ['Privacy'],
         params: Params,
         querystring: Query,
-        response: { 200: Item, 202: Item },
+        response: { 200: ErasureItem, 202: ErasureItem },
       },
     },
     async (request, reply) => {
@@ -142,7 +142,8 @@ function addEraseRoute(app: FastifyInstance, desk: ErasureDesk, { catalog }: Que
         });
       const begun = await desk.runner.request(id, apps);
       request.auditTarget = `subject ${begun.digest.slice(0, HASH_CHARS)}, erasure ${begun.erasure_id}`;
-      const known = (await desk.runner.wait(begun.erasure_id, ANSWER_WITHIN_MS)) ?? begun;
+      const waits = request.headers.prefer !== 'respond-async';
+      const known = (await desk.runner.wait(begun.erasure_id, waits ? ANSWER_WITHIN_MS : 0)) ?? begun;
       if (known.finished_at !== null) return shape(known, desk);
       reply.header('location', `/v1/subjects/erasures/${known.erasure_id}`);
       return await reply.code(202).send(shape(known, desk));
@@ -150,7 +151,7 @@ function addEraseRoute(app: FastifyInstance, desk: ErasureDesk, { catalog }: Que
   );
 }
 
-function shape(erasure: Erasure, { logKeptMs }: ErasureDesk): Static<typeof Item> {
+function shape(erasure: Erasure, { logKeptMs }: ErasureDesk): Static<typeof ErasureItem> {
   const { step, before, after, removed, days, pending } = readProgress(erasure.progress);
   const { erasure_id, digest, apps, requested_at, finished_at } = erasure;
   return {

@@ -19,7 +19,10 @@ interface ErasureAnswer {
   readonly before: Record<string, number> | null;
   readonly after: Record<string, number> | null;
   readonly removed_events: number;
-  readonly recomputed: { readonly days: readonly { app_id: string; day: string }[]; readonly pending_buckets: number };
+  readonly recomputed: {
+    readonly days: readonly { app_id: string; day: string }[];
+    readonly pending_buckets: number;
+  };
   readonly log_erased_by: string | null;
 }
 
@@ -79,7 +82,11 @@ async function verifyOthers(client: StoreClient, load: Load, before: string): Pr
       'SELECT event_id, count() AS n FROM events GROUP BY event_id',
     );
     const stored = new Map(rows.map((row) => [row.event_id, row.n]));
-    assert.deepEqual(rows.filter(({ n }) => n > 1), [], 'stored twice');
+    assert.deepEqual(
+      rows.filter(({ n }) => n > 1),
+      [],
+      'stored twice',
+    );
     return [...load.sent.acked].every((id) => stored.has(id) || load.people.get(id) === PERSON);
   });
   assert.equal(await rowsOf(client, PERSON, before), 0);
@@ -146,6 +153,20 @@ test('the same on three shards', async (t) => {
   await checkErasure(service);
 });
 
+test('no address is stored, whoever says it', async (t) => {
+  const service = await startTestService({ ANALYTICS_TRUSTED_PROXIES: '127.0.0.1' });
+  t.after(() => service.stop());
+  const { client } = service.store!;
+  const address = '203.0.113.77';
+  const event = { event_name: 'page_view', user_id: 'u', context: { ip: address, os: 'X' } };
+  const sent = await service.post('/events', [event], { 'x-forwarded-for': address });
+  assert.equal(sent.status, 202);
+  await until('it is stored', async () => (await client.select('SELECT 1 FROM events')).length === 1);
+  const [row] = await client.select<{ text: string }>('SELECT toString(tuple(*)) AS text FROM events');
+  assert.ok(row!.text.includes('"os":"X"') && !row!.text.includes(address), row!.text);
+  assert.deepEqual(filesWith(join(service.dataDir, 'clickhouse'), address), []);
+});
+
 /** Files under the folder that hold the bytes. */
 function filesWith(dir: string, text: string): string[] {
   const needle = Buffer.from(text);
@@ -172,10 +193,39 @@ test('every trace of a person goes, from the disk too, in the apps that are name
   const at = (ms: number) => new Date(Date.now() - ms).toISOString();
   const events = ['one', 'two'].flatMap((app_id) =>
     [0, day, 3 * day].flatMap((ago, i) => [
-      { event_name: 'video_start', app_id, user_id: id, session_id: `s${i}`, view_id: `v${i}`, video_id: 'film', timestamp: at(ago + 9_000) },
-      { event_name: 'view_end', app_id, user_id: id, session_id: `s${i}`, view_id: `v${i}`, video_id: 'film', timestamp: at(ago + 1_000), properties: { watch_ms: 8_000, completed: true } },
-      { event_name: 'page_view', app_id, anonymous_id: id, timestamp: at(ago + 500), properties: { page: '/' } },
-      { event_name: 'page_view', app_id, user_id: 'somebody', timestamp: at(ago + 500), properties: { page: '/' } },
+      {
+        event_name: 'video_start',
+        app_id,
+        user_id: id,
+        session_id: `s${i}`,
+        view_id: `v${i}`,
+        video_id: 'film',
+        timestamp: at(ago + 9_000),
+      },
+      {
+        event_name: 'view_end',
+        app_id,
+        user_id: id,
+        session_id: `s${i}`,
+        view_id: `v${i}`,
+        video_id: 'film',
+        timestamp: at(ago + 1_000),
+        properties: { watch_ms: 8_000, completed: true },
+      },
+      {
+        event_name: 'page_view',
+        app_id,
+        anonymous_id: id,
+        timestamp: at(ago + 500),
+        properties: { page: '/' },
+      },
+      {
+        event_name: 'page_view',
+        app_id,
+        user_id: 'somebody',
+        timestamp: at(ago + 500),
+        properties: { page: '/' },
+      },
     ]),
   );
   const bad = [
@@ -188,7 +238,10 @@ test('every trace of a person goes, from the disk too, in the apps that are name
   assert.deepEqual([sent.status, sent.body.accepted, sent.body.rejected], [202, events.length, bad.length]);
   const count = async (table: string, where = '1') =>
     (await client.select<{ n: number }>(`SELECT count() AS n FROM ${table} WHERE ${where}`))[0]!.n;
-  await until('all is stored', async () => (await count('events')) === events.length && (await count('dead_letters')) === 4);
+  await until(
+    'all is stored',
+    async () => (await count('events')) === events.length && (await count('dead_letters')) === 4,
+  );
   await until('all is derived', async () => (await count('derived_events')) >= 2);
   await verifyRecount(client);
   const folder = join(service.dataDir, 'clickhouse');
@@ -211,7 +264,11 @@ test('every trace of a person goes, from the disk too, in the apps that are name
   assert.equal(await count('events', `user_id != 'somebody' SETTINGS apply_deleted_mask = 0`), 0);
   assert.equal(await count('views'), 0);
   for (const table of ['actor_buckets', 'view_buckets', 'user_engagement_daily', 'views'])
-    assert.equal(await count(table, `toString(tuple(*)) LIKE '%person-%' SETTINGS apply_deleted_mask = 0`), 0, table);
+    assert.equal(
+      await count(table, `toString(tuple(*)) LIKE '%person-%' SETTINGS apply_deleted_mask = 0`),
+      0,
+      table,
+    );
   assert.deepEqual(filesWith(folder, id), [], 'no file of ClickHouse holds the name');
   assert.deepEqual(filesWith(join(service.dataDir, 'catalog'), id), [], 'nor does one of the catalogue');
   await verifyBooks(service.url, client);
@@ -221,7 +278,9 @@ test('every trace of a person goes, from the disk too, in the apps that are name
   assert.ok(!JSON.stringify(audit).includes(id));
 
   // Somebody who comes back is somebody new.
-  await service.post('/events', [{ event_name: 'page_view', app_id: 'one', user_id: id, event_id: randomUUID() }]);
+  await service.post('/events', [
+    { event_name: 'page_view', app_id: 'one', user_id: id, event_id: randomUUID() },
+  ]);
   await until('it is stored', async () => (await count('events', `user_id = '${id}'`)) === 1);
 });
 
@@ -242,7 +301,9 @@ test('kill -9 in the middle of an erasure: the next process goes on with it', as
       await harness.start();
     }
     await begun;
-    const { data } = (await (await fetch(`${url()}/v1/subjects/erasures`)).json()) as { data: ErasureAnswer[] };
+    const { data } = (await (await fetch(`${url()}/v1/subjects/erasures`)).json()) as {
+      data: ErasureAnswer[];
+    };
     const done = await finished(url(), data[0]!.erasure_id);
     assert.deepEqual(done.after, NOTHING);
     await load.stop(true);

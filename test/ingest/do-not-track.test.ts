@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { good, headersOf, openIngestService, readEvents } from './service.ts';
 
-const PERSON = { user_id: 'u', anonymousId: 'a', session_id: 's', view_id: 'v', context: { ip: '10.0.0.1', os: 'X' } };
+const PERSON = {
+  user_id: 'u',
+  anonymousId: 'a',
+  session_id: 's',
+  view_id: 'v',
+  context: { ip: '10.0.0.1', os: 'X' },
+};
 const SIGNALS: readonly Record<string, string>[] = [{ dnt: '1' }, { 'sec-gpc': '1' }];
 
 test('off: nothing is asked', async (t) => {
@@ -18,11 +24,23 @@ test('drop: a request that says so leaves no byte of itself, and is counted by a
     const events = [good(PERSON), good({ ...PERSON, app_id: 'other' }), good({ ...PERSON, appId: 'other' })];
     const { status, body } = await service.post('/events', events, headers);
     assert.deepEqual([status, body.accepted, body.rejected], [202, 0, 3]);
-    assert.deepEqual(body.results.map(({ index, code }) => [index, code]), [[0, 'do_not_track'], [1, 'do_not_track'], [2, 'do_not_track']]);
+    assert.deepEqual(
+      body.results.map(({ index, code }) => [index, code]),
+      [
+        [0, 'do_not_track'],
+        [1, 'do_not_track'],
+        [2, 'do_not_track'],
+      ],
+    );
     const records = await service.records();
     assert.deepEqual(
-      records.map((record) => [headersOf(record).app, headersOf(record).filtered, record.value.length]).sort(),
-      [['default', '1', 0], ['other', '2', 0]],
+      records
+        .map((record) => [headersOf(record).app, headersOf(record).filtered, record.value.length])
+        .sort(),
+      [
+        ['default', '1', 0],
+        ['other', '2', 0],
+      ],
     );
     assert.equal((await service.records('analytics.dlq.v1')).length, 0);
   }
@@ -30,7 +48,10 @@ test('drop: a request that says so leaves no byte of itself, and is counted by a
 
 test('drop: DNT: 0 and other words mean nothing', async (t) => {
   const service = await openIngestService(t, { dnt: 'drop' });
-  for (const headers of [{ dnt: '0' }, { 'sec-gpc': '0' }, { dnt: 'unspecified' }] as Record<string, string>[]) {
+  for (const headers of [{ dnt: '0' }, { 'sec-gpc': '0' }, { dnt: 'unspecified' }] as Record<
+    string,
+    string
+  >[]) {
     const { body } = await service.post('/events', [good({ context: { dnt: false, gpc: 0 } })], headers);
     assert.deepEqual([body.accepted, body.rejected], [1, 0]);
   }
@@ -39,18 +60,34 @@ test('drop: DNT: 0 and other words mean nothing', async (t) => {
 test('drop: an event that says so itself, among others and bad ones, keeps its index', async (t) => {
   const service = await openIngestService(t, { dnt: 'drop' });
   const said = [{ context: { dnt: 1 } }, { context: { gpc: true } }, { metadata: { doNotTrack: '1' } }];
-  const events = [{ bad: 1 }, good(said[0]), good({ user_id: 'kept' }), good(said[1]), good(said[2]), good({ user_id: 'too' })];
+  const events = [
+    { bad: 1 },
+    good(said[0]),
+    good({ user_id: 'kept' }),
+    good(said[1]),
+    good(said[2]),
+    good({ user_id: 'too' }),
+  ];
   const { body } = await service.post('/events', events);
   assert.deepEqual([body.accepted, body.rejected], [2, 4]);
-  assert.deepEqual(body.results.map(({ index, code }) => [index, code]), [
-    [0, 'missing_event_name'],
-    [1, 'do_not_track'],
-    [3, 'do_not_track'],
-    [4, 'do_not_track'],
-  ]);
-  assert.deepEqual((await service.events()).map(({ user_id }) => user_id), ['kept', 'too']);
+  assert.deepEqual(
+    body.results.map(({ index, code }) => [index, code]),
+    [
+      [0, 'missing_event_name'],
+      [1, 'do_not_track'],
+      [3, 'do_not_track'],
+      [4, 'do_not_track'],
+    ],
+  );
+  assert.deepEqual(
+    (await service.events()).map(({ user_id }) => user_id),
+    ['kept', 'too'],
+  );
   const letters = await service.records('analytics.dlq.v1');
-  assert.deepEqual(letters.map((letter) => headersOf(letter)['dlq.reason']), ['missing_event_name']);
+  assert.deepEqual(
+    letters.map((letter) => headersOf(letter)['dlq.reason']),
+    ['missing_event_name'],
+  );
   const counted = (await service.records()).map((record) => headersOf(record).filtered).filter(Boolean);
   assert.deepEqual(counted, ['3']);
 });
