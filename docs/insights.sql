@@ -78,8 +78,8 @@ LIMIT 50;
 
 -- What became of every event received: `missing` is 0.
 SELECT app_id, sum(received) AS received, sum(stored) AS stored, sum(duplicate) AS duplicates,
-  sum(filtered) AS filtered, sum(quarantined) AS quarantined,
-  received - stored - duplicates - filtered - quarantined AS missing
+  sum(filtered) AS filtered, sum(quarantined) AS quarantined, sum(erased) AS erased,
+  received - stored - duplicates - filtered - quarantined - erased AS missing
 FROM ledger
 WHERE minute >= now() - INTERVAL 1 DAY
 GROUP BY app_id;

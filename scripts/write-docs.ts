@@ -88,10 +88,12 @@ export async function describeApi(): Promise<OpenApiDocument> {
     answers: {
       give: (_question: unknown, make: () => Promise<Uint8Array>) => make(),
       changed() {},
+      forget() {},
     },
     inFlight: async () => 0,
     pipelineFacts: () => ({}) as never,
     letters: null,
+    erasure: {} as never,
     sql: null as never,
     now: () => 0,
   });

@@ -48,6 +48,10 @@ const commands: Readonly<Record<string, { load: () => Promise<Command>; doc: str
     load: async () => (await import('./commands/dlq.ts')).runDlq,
     doc: 'list, fix, replay and discard dead letters',
   },
+  subject: {
+    load: async () => (await import('./commands/subject.ts')).runSubject,
+    doc: 'erase a person (subject erase <id>)',
+  },
   app: { load: async () => (await import('./commands/app.ts')).runApp, doc: 'create and list apps' },
   key: {
     load: async () => (await import('./commands/key.ts')).runKey,

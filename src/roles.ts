@@ -1,6 +1,7 @@
 import { createRateLimiter } from './access/rate-limit.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
+import type { DntMode } from './ingest/do-not-track.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest } from './ingest/ingest.ts';
 import type { Live } from './live/live.ts';
@@ -55,6 +56,7 @@ export async function openIngest(house: Foundation): Promise<void> {
         ? createRateLimiter({ tokensPerSecond: rate, burst: rate * 2, bucketsMax: 100_000, now: house.now })
         : null,
     limits: ingestLimits(config),
+    dnt: config.honorDnt as DntMode,
     geo: config.geoDatabase === '' ? nowhere : await openGeoLookup(config.geoDatabase),
     ready: () => true,
     pressure: () => null,
@@ -103,6 +105,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     ownServer: store.kind === 'embedded',
     now,
     publish: (batch) => feed?.publish(batch),
+    erasureKey: async () => await (await house.catalog.open()).erasures.key(),
     tracing: house.tracing,
     limits: pipelineLimits(config),
     recompute: {

@@ -11,6 +11,7 @@ import { ingestSettings } from './settings/ingest.ts';
 import { liveSettings } from './settings/live.ts';
 import { logSettings } from './settings/log.ts';
 import { pipelineSettings } from './settings/pipeline.ts';
+import { privacySettings } from './settings/privacy.ts';
 import { processSettings } from './settings/process.ts';
 import type { Setting } from './settings/setting.ts';
 import { storeSettings } from './settings/store.ts';
@@ -25,6 +26,7 @@ export const settings = {
   ...catalogSettings,
   ...cacheSettings,
   ...pipelineSettings,
+  ...privacySettings,
   ...liveSettings,
   ...derivedSettings,
   ...alertSettings,

@@ -5,13 +5,14 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Dialect, Kysely } from 'kysely';
+import { type Dialect, Kysely, sql } from 'kysely';
 import { type AlertNotices, createAlertNotices } from './alert-notices.ts';
 import { type AlertWatch, createAlertWatch } from './alert-watch.ts';
 import { type AlertCatalog, createAlertCatalog } from './alerts.ts';
 import { type AppCatalog, createAppCatalog } from './apps.ts';
 import { type AuditTrail, createAuditTrail } from './audit.ts';
 import { CatalogUnavailable } from './catalog-unavailable.ts';
+import { createErasureCatalog, type ErasureCatalog } from './erasures.ts';
 import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
 import { createIngestCounts, type IngestCountsCatalog } from './ingest-counts.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
@@ -33,6 +34,7 @@ export interface Catalog {
   readonly alertWatch: AlertWatch;
   readonly alertNotices: AlertNotices;
   readonly ingestCounts: IngestCountsCatalog;
+  readonly erasures: ErasureCatalog;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -56,7 +58,10 @@ export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
   if (options.postgres) return await openPostgres(options.postgres, now);
   mkdirSync(options.dir, { recursive: true });
   const state = () => ({ ok: true, reason: null });
-  return { ...(await openOn(createSqliteDialect(join(options.dir, 'catalog.sqlite')), now)), state };
+  const dialect = createSqliteDialect(join(options.dir, 'catalog.sqlite'));
+  // What was overwritten stands in the write-ahead log until that is written back.
+  const writeBack = (db: Kysely<CatalogTables>) => sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(db);
+  return { ...(await openOn(dialect, now, writeBack)), state };
 }
 
 async function openPostgres(options: PostgresOptions, now: () => number): Promise<Catalog> {
@@ -74,7 +79,11 @@ async function openPostgres(options: PostgresOptions, now: () => number): Promis
 }
 
 /** Over any database that Kysely speaks to. */
-async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog, 'state'>> {
+async function openOn(
+  dialect: Dialect,
+  now: () => number,
+  forget: (db: Kysely<CatalogTables>) => Promise<unknown> = async () => {},
+): Promise<Omit<Catalog, 'state'>> {
   const db = new Kysely<CatalogTables>({ dialect });
   try {
     await migrateCatalog(db);
@@ -93,6 +102,7 @@ async function openOn(dialect: Dialect, now: () => number): Promise<Omit<Catalog
     alertWatch: createAlertWatch(db, now),
     alertNotices: createAlertNotices(db, now),
     ingestCounts: createIngestCounts(db, now),
+    erasures: createErasureCatalog(db, now, () => forget(db)),
     close: () => db.destroy(),
   };
 }

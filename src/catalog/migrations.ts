@@ -90,7 +90,7 @@ const migrations: Readonly<Record<string, Migration>> = {
       await db.schema.createIndex('audit_by_time').on('audit').columns(['at', 'audit_id']).execute();
     },
   },
-  '0005_alerts': {
+  '0006_alerts': {
     async up(db: Kysely<unknown>) {
       await db.schema
         .createTable('alerts')
@@ -134,6 +134,32 @@ const migrations: Readonly<Record<string, Migration>> = {
         .addColumn('until_at', 'text', (column) => column.notNull())
         .execute();
       await createIngestCounts(db);
+    },
+  },
+  '0007_erasures': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('erasures')
+        .addColumn('erasure_id', 'text', (column) => column.primaryKey())
+        .addColumn('subject', 'text')
+        .addColumn('digest', 'text', (column) => column.notNull())
+        .addColumn('apps', 'text')
+        .addColumn('requested_at', 'text', (column) => column.notNull())
+        .addColumn('finished_at', 'text')
+        .addColumn('worker', 'text', (column) => column.notNull())
+        .addColumn('claimed_until', 'text', (column) => column.notNull())
+        .addColumn('progress', 'text', (column) => column.notNull())
+        .execute();
+      await db.schema
+        .createIndex('erasures_by_time')
+        .on('erasures')
+        .columns(['requested_at', 'erasure_id'])
+        .execute();
+      await db.schema
+        .createTable('secrets')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('value', 'text', (column) => column.notNull())
+        .execute();
     },
   },
 };

@@ -39,7 +39,10 @@ class SqliteDriver implements Driver {
   async init(): Promise<void> {
     this.#database = new DatabaseSync(this.#path, { timeout: BUSY_TIMEOUT_MS });
     // What was answered must outlive a power cut: with WAL that takes FULL.
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+    // What was deleted is overwritten: the name of somebody who was erased is not to lie about in the file.
+    this.#database.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON',
+    );
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {

@@ -133,6 +133,27 @@ export interface IngestCountsTable {
   failed: number;
 }
 
+export interface ErasuresTable {
+  erasure_id: string;
+  /** In clear, until it is done. */
+  subject: string | null;
+  digest: string;
+  /** JSON array of texts; null: every app. */
+  apps: string | null;
+  requested_at: string;
+  finished_at: string | null;
+  /** Who works on it, and until when nobody else may. */
+  worker: string;
+  claimed_until: string;
+  /** JSON. */
+  progress: string;
+}
+
+export interface SecretsTable {
+  name: string;
+  value: string;
+}
+
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
@@ -146,4 +167,6 @@ export interface CatalogTables {
   alert_notices: AlertNoticesTable;
   leases: LeasesTable;
   ingest_counts: IngestCountsTable;
+  erasures: ErasuresTable;
+  secrets: SecretsTable;
 }

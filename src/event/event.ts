@@ -214,6 +214,7 @@ export const refusals = {
   context_too_many_keys: 'context has at most 255 keys, on all levels together.',
   invalid_json: 'The line, or record, is not valid JSON in UTF-8.',
   app_forbidden: 'The key is limited to other apps. Leave app_id out, or send with a key of that app.',
+  do_not_track: 'The sender asked not to be tracked (DNT or GPC). Do not send again.',
   id_collision: 'An event with this event_id but another payload came before. Make a new id for every event.',
 } as const;
 

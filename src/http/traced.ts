@@ -11,6 +11,13 @@ export function readTraceHeaders({ headers }: IncomingMessage): TraceHeaders {
   };
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The path holds somebody's name, which is not to stand in a trace. */
+    namesPerson?: boolean;
+  }
+}
+
 /** Each request of a route that asks for rights (the API, not pages or health) is a span; its statements are children. */
 export function traceRoutes(app: FastifyInstance, tracing: Tracing): void {
   const spans = new WeakMap<IncomingMessage, Span>();
@@ -24,7 +31,7 @@ export function traceRoutes(app: FastifyInstance, tracing: Tracing): void {
       attributes: {
         'http.request.method': request.method,
         'http.route': url,
-        'url.path': request.url.split('?', 1)[0]!,
+        'url.path': config.namesPerson ? url : request.url.split('?', 1)[0]!,
         'sluice.request_id': request.id,
       },
     });

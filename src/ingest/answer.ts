@@ -34,8 +34,9 @@ export function takenAnswer(taken: Taken, form: AnswerForm): Answer {
 
 // Put together by hand: ids are UUIDs and counts are numbers, so nothing in here needs escaping.
 function takenBody({ accepted, verdicts, firstId }: Taken, form: AnswerForm): string {
-  if (form === 'id') return `{"event_id":"${firstId}"}`;
-  if (form === 'one') return `{"accepted":1,"rejected":0,"event_id":"${firstId}"}`;
+  const id = firstId === null ? 'null' : `"${firstId}"`;
+  if (form === 'id') return `{"event_id":${id}}`;
+  if (form === 'one') return `{"accepted":${accepted},"rejected":${verdicts.length},"event_id":${id}}`;
   if (verdicts.length === 0) return `{"accepted":${accepted},"rejected":0,"results":[]}`;
   const results = JSON.stringify(verdictResults(verdicts));
   return `{"accepted":${accepted},"rejected":${verdicts.length},"results":${results}}`;

@@ -21,6 +21,7 @@ import {
   writeAnswer,
 } from './answer.ts';
 import { readBody, UploadAborted } from './body.ts';
+import { asksNotToBeTracked } from './do-not-track.ts';
 import { createGate, type Gate, type Pressure } from './gate.ts';
 import type { GeoLookup } from './geo.ts';
 import { type BodyCoding, inflateBody, sniffCoding } from './inflate.ts';
@@ -179,7 +180,7 @@ async function take(desk: Desk, exchange: Exchange, route: Route): Promise<Answe
     handedOver = true;
     const taken = await intake.take(body, origin, held.releaseAll);
     options.rateLimiter?.spend(admission.bucket, taken.accepted + taken.verdicts.length);
-    if (taken.accepted === 0) throw allRefused(taken.verdicts);
+    if (taken.accepted + taken.filtered === 0) throw allRefused(taken.verdicts);
     return takenAnswer(taken, route.form);
   } finally {
     if (!handedOver) held.releaseAll();
@@ -246,6 +247,7 @@ function readOrigin({ options }: Desk, exchange: Exchange, route: Route, admissi
     defaultName: route.defaultName,
     eventsMax: route.form === 'batch' ? options.limits.eventsMax : 1,
     idempotencyKey: admission.idempotencyKey,
+    notToBeTracked: asksNotToBeTracked(headers),
   };
 }
 

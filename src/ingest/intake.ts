@@ -13,10 +13,11 @@ import { HttpProblem } from '../http/problem.ts';
 import { LogUnavailableError, RecordTooLargeError, type Topic } from '../log/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { type DntMode, type Heard, heedDnt } from './do-not-track.ts';
 import { createIdempotentIds, createIdMaker } from './ids.ts';
 import { createAppGuard } from './own-apps.ts';
 import { createDeadLetters } from './quarantine.ts';
-import { createRecords, type RecordOutline } from './split.ts';
+import { createFilteredRecord, createRecords, type RecordOutline } from './split.ts';
 
 export interface IntakeLimits {
   /** How long a client waits for durability before it is told to retry. */
@@ -33,6 +34,8 @@ export interface IntakeOptions {
   readonly deadLetters: Topic;
   readonly limits: IntakeLimits;
   readonly metrics: Metrics;
+  /** What becomes of the events of people who asked not to be tracked. Default: they are taken like all others. */
+  readonly dnt?: DntMode;
   /** Appends become spans, named in the records. Default null. */
   readonly tracing?: Tracing | null;
   /** Epoch ms. */
@@ -55,11 +58,15 @@ export interface Origin {
   readonly defaultName: string | null;
   readonly eventsMax: number;
   readonly idempotencyKey: string | null;
+  /** The request says that its sender is not to be tracked. */
+  readonly notToBeTracked: boolean;
 }
 
 export interface Taken {
-  /** Durable now. 0: all were refused, and nothing was written. */
+  /** Durable now. 0: all were refused, and nothing of them was written. */
   readonly accepted: number;
+  /** Left out because their sender is not to be tracked; they are among the verdicts. */
+  readonly filtered: number;
   readonly verdicts: readonly EventVerdict[];
   /** The id of the first accepted event. */
   readonly firstId: string | null;
@@ -75,15 +82,16 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { kernel, topic, deadLetters, limits, metrics, now, tracing = null } = options;
+  const { kernel, topic, deadLetters, limits, metrics, now, dnt = 'off', tracing = null } = options;
   const freshIds = createIdMaker(now);
   const guardApps = createAppGuard(kernel);
   let turn = 0;
+  let filterTurn = 0;
 
-  function scanBody(body: Uint8Array, origin: Origin, receivedAt: number): Scan {
+  function scanBody(body: Uint8Array, origin: Origin, receivedAt: number): Heard {
     const ids =
       origin.idempotencyKey === null ? freshIds : createIdempotentIds(origin.app, origin.idempotencyKey);
-    const scan = kernel.scanner.scan(body, {
+    const options: ScanOptions = {
       receivedAt,
       mode: origin.mode,
       defaultName: origin.defaultName,
@@ -92,38 +100,49 @@ export function createIntake(options: IntakeOptions): Intake {
       newestAllowed: receivedAt + limits.aheadMaxMs,
       nextIds: ids.next,
       sentAt: origin.sentAt,
-    });
-    return origin.apps === null ? scan : guardApps(scan, receivedAt, origin.app, origin.apps);
+    };
+    const scan = kernel.scanner.scan(body, options);
+    const own = origin.apps === null ? scan : guardApps(scan, receivedAt, origin.app, origin.apps);
+    return heedDnt(own, dnt, origin.notToBeTracked, origin.app, (lines) =>
+      kernel.scanner.scan(lines, { ...options, mode: 'ndjson', sentAt: scan.sentAt }),
+    );
   }
 
   function append(
-    scan: Scan,
+    { scan, filtered }: Heard,
     origin: Origin,
     receivedAt: number,
     traceparent: string | null,
   ): Promise<unknown> {
     const outline: RecordOutline = { ...origin, receivedAt, traceparent };
-    const records = createRecords(scan, topic.partitions, outline);
-    if (scan.verdicts.length === 0) return topic.append(records);
+    const { partitions } = topic;
+    const records = scan.accepted === 0 ? [] : createRecords(scan, partitions, outline);
+    for (const [app, count] of filtered) {
+      filterTurn = (filterTurn + 1) % partitions;
+      records.push(createFilteredRecord(count, filterTurn, partitions, { ...outline, app }));
+    }
+    // As ever, where none is taken nothing is kept of the bad ones either.
+    const bad = scan.accepted === 0 ? [] : scan.verdicts.filter(({ code }) => code !== 'do_not_track');
+    if (bad.length === 0) return topic.append(records);
     turn = (turn + 1) % deadLetters.partitions;
     const identity = origin.idempotencyKey ?? formatUuid(freshIds.next(1));
-    const letters = createDeadLetters(scan.verdicts, { ...outline, sentAt: scan.sentAt }, identity, turn);
+    const letters = createDeadLetters(bad, { ...outline, sentAt: scan.sentAt }, identity, turn);
     return Promise.all([topic.append(records), deadLetters.append(letters)]);
   }
 
   /** In a span that goes along in the records, so that whoever reads them can tell what they came from. */
-  async function appendTraced(scan: Scan, origin: Origin, receivedAt: number, traced: Tracing) {
+  async function appendTraced(heard: Heard, origin: Origin, receivedAt: number, traced: Tracing) {
     const span = traced.start({
       name: `send ${topic.name}`,
       kind: 'producer',
       attributes: {
         'messaging.operation.type': 'send',
         'messaging.destination.name': topic.name,
-        'sluice.events': scan.accepted,
+        'sluice.events': heard.scan.accepted,
       },
     });
     try {
-      return await append(scan, origin, receivedAt, span.traceparent);
+      return await append(heard, origin, receivedAt, span.traceparent);
     } catch (error) {
       span.failed(error);
       throw error;
@@ -137,22 +156,25 @@ export function createIntake(options: IntakeOptions): Intake {
       let appending: Promise<unknown> | null = null;
       try {
         const receivedAt = Math.floor(now());
-        const scan = scanBody(body, origin, receivedAt);
+        const heard = scanBody(body, origin, receivedAt);
+        const { scan } = heard;
+        const filtered = heard.filtered.values().reduce((sum, count) => sum + count, 0);
         if (scan.error !== null) throw scanProblem(scan.error, origin.eventsMax);
         const { accepted, verdicts, firstIds } = scan;
-        if (accepted > 0) {
+        if (accepted + filtered > 0) {
           const startedAt = performance.now();
           appending =
             tracing === null
-              ? append(scan, origin, receivedAt, null)
-              : appendTraced(scan, origin, receivedAt, tracing);
+              ? append(heard, origin, receivedAt, null)
+              : appendTraced(heard, origin, receivedAt, tracing);
           await withDeadline(appending, limits.ackTimeoutMs);
           metrics.log.appendSeconds.observe((performance.now() - startedAt) / 1000);
           metrics.ingest.accepted.add(accepted);
-          for (const verdict of verdicts) metrics.pipeline.deadLetters.add(verdict.code, 1);
+          const bad = accepted === 0 ? [] : verdicts.filter(({ code }) => code !== 'do_not_track');
+          for (const verdict of bad) metrics.pipeline.deadLetters.add(verdict.code, 1);
         }
         for (const verdict of verdicts) metrics.ingest.rejected.add(verdict.code, 1);
-        return { accepted, verdicts, firstId: firstIds[0] ?? null };
+        return { accepted, filtered, verdicts, firstId: firstIds[0] ?? null };
       } catch (error) {
         throw problemOf(error);
       } finally {

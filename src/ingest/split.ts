@@ -88,6 +88,23 @@ function splitLines(
   return shares;
 }
 
+/** A record that holds no event, only how many of an app were left out: so they are in the ledger with all others. */
+export function createFilteredRecord(
+  count: number,
+  partition: number,
+  partitions: number,
+  outline: RecordOutline,
+): NewRecord {
+  const nobody = { ...outline, userAgent: '', country: '' };
+  const record = createRecord(
+    { partition, value: new Uint8Array(), count: 0 },
+    partitions,
+    { sentAt: null },
+    nobody,
+  );
+  return { ...record, headers: [...record.headers, ['filtered', String(count)]] };
+}
+
 /** One record of one share; `partitions`: of the topic. `sentAt` in epoch ms. */
 export function createRecord(
   { partition, value, count }: Share,

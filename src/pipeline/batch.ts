@@ -26,6 +26,8 @@ export interface RecordMeta {
   readonly country: string;
   /** Events that ingest put into the record; null from a foreign producer. */
   readonly count: number | null;
+  /** Events that ingest left out, as it says in a record that holds none; else 0. */
+  readonly filtered: number;
   /** What the times of events have to be within; null when ingest has judged them. */
   readonly allowed: { readonly oldest: number; readonly newest: number } | null;
 }
@@ -138,6 +140,7 @@ export class Batch {
   /** Takes a record: parses it, decides about duplicates, keeps the rest as rows. Returns how many events it held. */
   take(record: LogRecord, context: BatchContext): number {
     const meta = readMeta(record, context);
+    if (meta.filtered > 0) return this.#takeFiltered(record, meta);
     const began = performance.now();
     const added = this.builder.add(recordInput(record, meta), null);
     this.#parseSeconds += (performance.now() - began) / 1000;
@@ -150,6 +153,15 @@ export class Batch {
     span.rows = this.builder.rows - span.firstRow;
     if (skip) this.#leaveOut(span, skip);
     return added.events;
+  }
+
+  /** A record of events that were left out: all there is of them is how many they were. */
+  #takeFiltered(record: LogRecord, meta: RecordMeta): number {
+    this.oldestReceivedAt = Math.min(this.oldestReceivedAt, meta.receivedAt);
+    this.oldestAppendedAt = Math.min(this.oldestAppendedAt, record.timestamp);
+    this.spans.push({ record, meta, firstRow: this.builder.rows, rows: 0, events: 0, skip: null });
+    this.tally.add(meta.app, meta.receivedAt, 'filtered', meta.filtered);
+    return meta.filtered;
   }
 
   /** Builds the block again without the rows of `extra` (per span: indexes to leave out). */
@@ -369,6 +381,7 @@ export function readMeta(
   let userAgent = '';
   let country = '';
   let count: number | null = null;
+  let filtered = 0;
   for (const [name, value] of record.headers) {
     if (name === 'received_at') receivedAt = readMoment(value);
     else if (name === 'sent_at') sentAt = readMoment(value);
@@ -376,14 +389,19 @@ export function readMeta(
     else if (name === 'ua') userAgent = value;
     else if (name === 'country') country = value;
     else if (name === 'count') count = Number(value);
+    else if (name === 'filtered') filtered = Number(value);
   }
-  if (receivedAt !== null) return { receivedAt, sentAt, app, userAgent, country, count, allowed: null };
+  if (receivedAt !== null) {
+    // Whoever writes such a record by hand may say anything there.
+    if (!Number.isSafeInteger(filtered) || record.value.length > 0) filtered = 0;
+    return { receivedAt, sentAt, app, userAgent, country, count, filtered, allowed: null };
+  }
   const now = foreign.now();
   const within = (at: number, from: number) =>
     Number.isInteger(at) && at >= from - foreign.ageMaxMs && at <= from + foreign.aheadMaxMs;
   receivedAt = within(record.timestamp, now) ? record.timestamp : now;
   const allowed = { oldest: receivedAt - foreign.ageMaxMs, newest: receivedAt + foreign.aheadMaxMs };
-  return { receivedAt, sentAt, app, userAgent, country, count: null, allowed };
+  return { receivedAt, sentAt, app, userAgent, country, count: null, filtered: 0, allowed };
 }
 
 /** Epoch ms of a header; null when it is no moment that can be stored. Headers of foreign producers may say anything. */

@@ -6,6 +6,7 @@ import type { Violation } from '../store/violations.ts';
 import { inSpan, type SpanStart, type Tracing } from '../telemetry/tracing.ts';
 import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
+import type { ErasedFilter } from './erased.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
 import { awaitOthers, distrustedUntil, findChange, type Layout, readLayout, writeLayout } from './layout.ts';
 import { openPartitionState, type PartitionState } from './recovery.ts';
@@ -70,6 +71,8 @@ export interface PipelineDependencies {
   /** Whose assignments these are. */
   readonly group: string;
   readonly store: EventStore;
+  /** Who was erased; null or left out: nobody ever is. */
+  readonly erased?: ErasedFilter | null;
   readonly limits: PipelineLimits;
   readonly defaultApp: string;
   readonly observer: PipelineObserver;
@@ -195,8 +198,9 @@ class Road {
   }
 
   #createWriter(state: PartitionState): Writer {
-    const { store, observer, limits, generation } = this.#deps;
+    const { store, observer, limits, generation, erased = null } = this.#deps;
     return new Writer({
+      erased,
       source: this.#source,
       store,
       observer,
@@ -297,17 +301,19 @@ class Road {
   async #finish(batch: Batch, writer: Writer, { dedupe }: PartitionState): Promise<void> {
     const { store, observer, deadLetters, topic, publish, now } = this.#deps;
     const layout = this.#layout;
-    const rows = batch.rows;
+    const { tally } = batch;
+    const offered = batch.rows + tally.total('filtered');
     const began = performance.now();
     const remembered = dedupe.added;
     // 1. insert
     await writer.write(batch);
+    const rows = offered - tally.total('filtered');
     dedupe.settle(remembered);
     if (rows > 0) observer.flushed(rows, (performance.now() - began) / 1000, now() - batch.oldestAppendedAt);
     // 2. dead letters
     await this.#persist('dead letters', () => buryDead(batch, topic, deadLetters));
     // 3. ledger
-    const { source, firstOffset, nextOffset, tally } = batch;
+    const { source, firstOffset, nextOffset } = batch;
     const violations = batch.plans.violations();
     await this.#persist('ledger', () =>
       store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows(), violations }),

@@ -2,6 +2,7 @@ import { formatUuid, readEventId } from '../event/kernel/uuid.ts';
 import type { Assignment, LogRecord } from '../log/log.ts';
 import type { StoreClient } from '../store/client.ts';
 import { type DeadLetterRow, writeDeadLetters } from '../store/dead-letters.ts';
+import type { ErasedFilter } from './erased.ts';
 import { sleep } from './sleep.ts';
 
 /**
@@ -11,6 +12,8 @@ import { sleep } from './sleep.ts';
 
 export interface DeadLetterDependencies {
   readonly client: StoreClient;
+  /** Who was erased; null: nobody ever is. */
+  readonly erased: Pick<ErasedFilter, 'names'> | null;
   readonly buried: (reason: string, count: number) => void;
   readonly failed: (stage: string, error: unknown) => void;
 }
@@ -35,12 +38,13 @@ export async function consumeDeadLetters(
 }
 
 async function store(assignment: Assignment, records: readonly LogRecord[], deps: DeadLetterDependencies) {
-  const rows = records.map(readLetter);
+  let rows = records.map(readLetter);
   const last = records[records.length - 1]!.offset;
   for (let attempt = 0; ; attempt++) {
     try {
       const queryId = `sluice-dead-letters-${assignment.partition}-${process.pid}-${last}-${attempt}`;
-      await writeDeadLetters(deps.client, rows, queryId, INSERT_TIMEOUT_MS);
+      rows = await withoutErased(rows, deps);
+      if (rows.length > 0) await writeDeadLetters(deps.client, rows, queryId, INSERT_TIMEOUT_MS);
       await assignment.commit(last + 1, '');
       break;
     } catch (error) {
@@ -50,6 +54,15 @@ async function store(assignment: Assignment, records: readonly LogRecord[], deps
     }
   }
   for (const row of rows) deps.buried(row.reason, 1);
+}
+
+async function withoutErased(
+  rows: DeadLetterRow[],
+  { erased }: Pick<DeadLetterDependencies, 'erased'>,
+): Promise<DeadLetterRow[]> {
+  if (erased === null) return rows;
+  const named = await Promise.all(rows.map((row) => erased.names(row.payload, row.app, row.receivedAt)));
+  return rows.filter((_, i) => !named[i]);
 }
 
 /** A letter of a foreign hand may lack any header or say nonsense: its place in the topic stands in. */

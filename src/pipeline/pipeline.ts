@@ -7,6 +7,7 @@ import { inSpan, type Tracing } from '../telemetry/tracing.ts';
 import type { Batch } from './batch.ts';
 import { consumePartition, type PipelineLimits, type PipelineObserver, type PlanSource } from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
+import { createErasedFilter } from './erased.ts';
 import { sleep } from './sleep.ts';
 import type { TopicSource } from './sources.ts';
 
@@ -32,6 +33,8 @@ export interface PipelineOptions {
   readonly ownServer: boolean;
   readonly now: () => number;
   readonly publish: (batch: Batch) => void;
+  /** Of the hashes of who was erased. Default: nobody ever is. */
+  readonly erasureKey?: () => Promise<Uint8Array>;
   /** Default null. */
   readonly tracing?: Tracing | null;
   readonly recompute: {
@@ -53,6 +56,10 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   const { log, shards, observer, group } = options;
   const deadLetters = log.topic(options.deadLetterTopic);
   const failed = (stage: string, error: unknown) => observer.failed(stage, error);
+  const { erasureKey: key } = options;
+  const filters = shards.map((client) =>
+    key === undefined ? null : createErasedFilter({ client, key, now: () => performance.now() }),
+  );
   const partitions = new Set<string>();
   const recomputing = new Set<Promise<void>>();
   const memberships: Membership[] = [];
@@ -62,7 +69,9 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     const stores = createStores(shards, topic);
     memberships.push(
       await topic.join(group, async (assignment) => {
-        const store = stores[assignment.partition % stores.length]!;
+        const shard = assignment.partition % stores.length;
+        const store = stores[shard]!;
+        const erased = filters[shard]!;
         // Whoever has a partition of the first topic recomputes.
         const recompute = place === 0 ? recomputeWhileOwned(assignment, options) : Promise.resolve();
         recomputing.add(recompute);
@@ -70,7 +79,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
         partitions.add(key);
         try {
           await Promise.all([
-            consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store }),
+            consumePartition(assignment, { ...options, topic, defaultApp, deadLetters, store, erased }),
             recompute,
           ]);
         } finally {
@@ -85,6 +94,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       consumeDeadLetters(assignment, {
         // Few, and to be found in one place.
         client: shards[0]!,
+        erased: filters[0]!,
         failed,
         buried: (reason, count) => observer.buried(reason, count),
       }),

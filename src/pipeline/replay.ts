@@ -13,6 +13,7 @@ import {
 import { Batch, type BatchContext } from './batch.ts';
 import type { PipelineLimits, PlanSource } from './consumer.ts';
 import { DedupeWindow } from './dedupe-window.ts';
+import { createErasedFilter } from './erased.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
 import { findRanges, type RangeDependencies, ReplayError, type ReplayRequest } from './replay-ranges.ts';
 import { sleep } from './sleep.ts';
@@ -48,6 +49,8 @@ export interface ReplayDependencies extends RangeDependencies {
   readonly defaultApp: string;
   readonly limits: PipelineLimits;
   readonly retentionDays: number;
+  /** Of the hashes of who was erased. */
+  readonly erasureKey: () => Promise<Uint8Array>;
   readonly now: () => number;
 }
 
@@ -158,7 +161,7 @@ async function readAgain(
   const { limits } = deps;
   // Of what is committed every plan is known.
   await deps.plans.upTo(deps.now(), signal);
-  const intake = new Intake(range, new ReplayStore(client, range), deps, signal);
+  const intake = new Intake(range, client, deps, signal);
   let expected = range.from;
   for await (const records of topic.scan(range.partition, range.from, range.until, signal)) {
     checkOrder(records, expected, range);
@@ -193,8 +196,9 @@ class Intake {
   #readAt = 0;
   readonly #now: () => number;
 
-  constructor(range: ReplayRange, store: ReplayStore, deps: ReplayDependencies, signal: AbortSignal) {
-    const { limits } = deps;
+  constructor(range: ReplayRange, client: StoreClient, deps: ReplayDependencies, signal: AbortSignal) {
+    const { limits, erasureKey: key } = deps;
+    const store = new ReplayStore(client, range);
     this.#range = range;
     this.#store = store;
     this.#now = deps.now;
@@ -227,6 +231,7 @@ class Intake {
       observer: quiet,
       leaseMs: limits.leaseMs,
       generation: () => 0,
+      erased: createErasedFilter({ client, key, now: () => performance.now() }),
       backOff: this.#backOff,
       now: () => performance.now(),
       sleep: (ms) => sleep(ms, signal),

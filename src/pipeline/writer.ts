@@ -3,6 +3,7 @@ import { BUCKET_SECONDS, insertIdPrefix } from '../store/events.ts';
 import { type Batch, idAt, presentKey, type Span } from './batch.ts';
 import { type Block, createBlock } from './block.ts';
 import { EVENT_COLUMN_NAMES, encodeBlock } from './encode.ts';
+import type { ErasedFilter } from './erased.ts';
 import { runSteps, type Step, type StepObserver } from './steps.ts';
 
 /**
@@ -27,6 +28,8 @@ export interface WriterOptions {
   readonly steps: readonly Step[];
   readonly observer: StepObserver;
   readonly leaseMs: number;
+  /** Who was erased; null: nobody ever is. */
+  readonly erased: ErasedFilter | null;
   /** Counts starts of the server: inserts sent to an earlier one cannot land any more. Constant for a remote one. */
   generation(): number;
   /** Waits, for as long as it takes, before the next attempt. Rejects when the assignment ends. */
@@ -69,9 +72,10 @@ export class Writer {
     for (let attempt = 0; ; attempt++) {
       try {
         if (doubt) await this.#keepMissing(batch, doubt);
+        const holdsUntil = (await this.#options.erased?.drop(batch)) ?? Infinity;
         if (batch.rows === 0) return;
         doubt = { generation: 0, leaseUntil: 0 };
-        await this.#attempt(batch, doubt);
+        await this.#attempt(batch, doubt, holdsUntil);
         return;
       } catch (error) {
         if (doubt) doubt.generation = this.#options.generation();
@@ -80,13 +84,15 @@ export class Writer {
     }
   }
 
-  async #attempt(batch: Batch, doubt: Doubt): Promise<void> {
+  /** `holdsUntil`: until when it is known that the rows may be stored; the lease ends one lease after that at the latest. */
+  async #attempt(batch: Batch, doubt: Doubt, holdsUntil: number): Promise<void> {
     const { steps, observer, store, source, leaseMs } = this.#options;
     const block = createBlock(batch);
     runSteps(steps, block, observer);
     batch.isBot = block.isBot;
     if (this.#options.now() - this.#syncedAt >= SYNC_EVERY_MS) await this.syncClock();
-    const leaseUntil = Math.round(this.#options.now() + this.#clockOffsetMs + leaseMs);
+    const begins = Math.min(this.#options.now(), holdsUntil);
+    const leaseUntil = Math.round(begins + this.#clockOffsetMs + leaseMs);
     await this.#announce(block, leaseUntil);
     const chunks = encodeBlock(block, leaseUntil);
     const queryId = `${insertIdPrefix(source)}${process.pid}-${batch.firstOffset}-${++this.#inserts}`;

@@ -50,6 +50,8 @@ export interface Answers {
   give(question: Question, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
   /** Something was changed through this process: what was made before is not given again. */
   changed(): void;
+  /** What was counted is gone: of what was made before nothing is given again, whatever it was made for. */
+  forget(): void;
 }
 
 interface Flight {
@@ -61,6 +63,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   const { cache, freshMs, settledMs, observe } = options;
   const flights = new Map<string, Flight>();
   let changes = 0;
+  let forgotten = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
   // Versions count from the start of a process, so another process's answers are not for this one once it stores.
   const self = hash('sha256', `${process.pid} ${performance.timeOrigin}`, 'base64url').slice(0, 8);
@@ -103,7 +106,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     keptMs: number,
     make: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
-    const key = keyOf(question, 'kept');
+    const key = keyOf(question, forgotten === 0 ? 'kept' : `kept ${self} ${forgotten}`);
     const afresh = question.afresh || freshMs === 0 || keptMs === 0;
     const under = flights.get(key);
     if (under !== undefined && !afresh) {
@@ -131,6 +134,11 @@ export function createAnswers(options: AnswersOptions): Answers {
     }
   }
 
+  function changed(): void {
+    changes++;
+    changedAt = performance.now();
+  }
+
   return {
     async give(question, make) {
       if (question.keptMs !== undefined) return await giveKept(question, question.keptMs, make);
@@ -155,9 +163,10 @@ export function createAnswers(options: AnswersOptions): Answers {
       })();
       return await follow(key, { beganAt, answer });
     },
-    changed() {
-      changes++;
-      changedAt = performance.now();
+    changed,
+    forget() {
+      forgotten++;
+      changed();
     },
   };
 }

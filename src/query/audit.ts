@@ -10,7 +10,7 @@ import { cursorParam, isoTime, LIMIT_DEFAULT, limitParam, nullable, pageOf } fro
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** What was made, where the path does not name it. */
+    /** What it was done to, where the path does not name it, or names it by what is not to be written down. */
     auditTarget: string | null;
   }
 }
@@ -27,7 +27,7 @@ export function auditRoutes(app: FastifyInstance, add: (entry: AuditEntry) => Pr
     const { caller } = request;
     if (reads || caller === null || reply.statusCode >= 400 || !config.scopes?.includes('admin')) return;
     const named = Object.values(request.params as Record<string, string>).join('/');
-    const target = named || request.auditTarget;
+    const target = request.auditTarget ?? (named || null);
     const entry = { by: caller.id, apps: caller.apps, action: `${request.method} ${url}`, target };
     try {
       await add(entry);

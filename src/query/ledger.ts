@@ -31,6 +31,10 @@ const counts = {
   duplicate: count,
   filtered: count,
   quarantined: count,
+  erased: Type.Integer({
+    minimum: 0,
+    description: 'Stored, and removed since because somebody asked to be erased.',
+  }),
   in_flight: Type.Integer({ minimum: 0, description: 'Taken, and not yet decided on.' }),
   unaccounted: Type.Integer({ description: 'received less what became of it: 0, or something is wrong.' }),
 };
@@ -74,7 +78,8 @@ export function addLedgerRoute(app: FastifyInstance, options: QueryOptions): voi
   );
 }
 
-function shapeCounts({ received, stored, duplicate, filtered, quarantined }: LedgerCounts, inFlight: number) {
-  const unaccounted = received - (stored + duplicate + filtered + quarantined);
-  return { received, stored, duplicate, filtered, quarantined, in_flight: inFlight, unaccounted };
+function shapeCounts(counts: LedgerCounts, inFlight: number) {
+  const { received, stored, duplicate, filtered, quarantined, erased } = counts;
+  const unaccounted = received - (stored + duplicate + filtered + quarantined + erased);
+  return { received, stored, duplicate, filtered, quarantined, erased, in_flight: inFlight, unaccounted };
 }

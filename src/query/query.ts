@@ -34,6 +34,7 @@ import { addSessionsRoute } from './sessions.ts';
 import type { SqlDesk } from './sql/desk.ts';
 import { addSqlRoutes } from './sql.ts';
 import { asProblem } from './store-problem.ts';
+import { addSubjectRoutes, type ErasureDesk } from './subjects.ts';
 import { addVideoRoute } from './video.ts';
 import { addVideosRoutes } from './videos.ts';
 
@@ -57,6 +58,8 @@ export interface QueryOptions {
   readonly pipelineFacts: () => PipelineFacts | Promise<PipelineFacts>;
   /** What sends dead letters again; null in a process that has no log. */
   readonly letters: LetterDesk | null;
+  /** What erases people. Null: the routes are not there. */
+  readonly erasure: ErasureDesk | null;
   readonly sql: SqlDesk;
   /** Default: no alert is built in, and every URL may be told. */
   readonly alerts?: AlertOptions;
@@ -95,6 +98,7 @@ export async function queryRoutes(app: FastifyInstance, options: QueryOptions): 
   addAuditRoute(app, options);
   addAlertRoutes(app, options);
   addVideosRoutes(app, options);
+  addSubjectRoutes(app, options);
   addPipelineRoute(app, options);
   addSqlRoutes(app, options);
   const reports = new ReportDesk(options);

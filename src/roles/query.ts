@@ -1,16 +1,21 @@
 import { type Cache, openCache } from '../cache/cache.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { serveDashboard } from '../dashboard.ts';
 import type { House } from '../house.ts';
 import { createResend } from '../ingest/resend.ts';
 import { createJudge } from '../letters/judge.ts';
+import { ERASED_REFRESH_MS } from '../pipeline/erased.ts';
 import { estimateInFlight, readPipelineFacts } from '../pipeline-report.ts';
-import { createAnswers } from '../query/answers.ts';
+import { type Answers, createAnswers } from '../query/answers.ts';
 import { boundStore } from '../query/bounded-store.ts';
+import { startErasureRunner } from '../query/erasure-runner.ts';
 import { queryRoutes } from '../query/query.ts';
 import type { LetterDesk } from '../query/replay.ts';
 import { SqlDesk } from '../query/sql/desk.ts';
+import type { ErasureDesk } from '../query/subjects.ts';
 import { forOperator } from '../start-error.ts';
 import { writeLetterStates } from '../store/dead-letters.ts';
+import type { Uncommitted } from '../store/erasure.ts';
 import { openViewMoments } from '../store/view-moments.ts';
 import { alertOptions, openAlerts } from './alerts.ts';
 import { ingestLimits } from './limits.ts';
@@ -47,6 +52,7 @@ export async function openQuery(house: House): Promise<void> {
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
     letters: createLetterDesk(house),
+    erasure: openErasures(house, catalog, answers),
     sql: new SqlDesk({ store: store.client, adhoc: store.adhoc }),
     alerts: alertOptions(config),
     now,
@@ -54,6 +60,36 @@ export async function openQuery(house: House): Promise<void> {
   openAlerts(house, catalog, { store: bounded, moments, gapLimitMs: config.gapLimitMs });
   await serveDashboard(http.app);
   gate.serving();
+}
+
+/** The clocks of servers differ, and ours from theirs. */
+const FENCE_MARGIN_MS = 1_000;
+const DAY_MS = 86_400_000;
+
+function openErasures(house: House, catalog: Catalog, answers: Answers): ErasureDesk {
+  const { config, store, log, logger, now, closers } = house;
+  const runner = startErasureRunner({
+    catalog,
+    client: store.client,
+    shards: store.shards,
+    uncommitted: () => readUncommitted(house),
+    fenceMs: ERASED_REFRESH_MS + config.leaseMs + FENCE_MARGIN_MS,
+    keptMs: config.erasuresKeptDays * DAY_MS,
+    changed: () => answers.forget(),
+    failed: (error) => logger.warn({ err: error }, 'an erasure waits; it is tried again'),
+    now,
+  });
+  closers.add('erasures', () => runner.stop());
+  return { runner, logKeptMs: log.kind === 'local' ? config.logRetentionDays * DAY_MS : null };
+}
+
+async function readUncommitted({ config, log }: House): Promise<Uncommitted[]> {
+  const all = config.sources.map(async (source) => {
+    const topic = log.topic(source.topic);
+    const lag = await topic.lag(config.groupId);
+    return lag.map(({ partition, committed }) => ({ topic: topic.origin, partition, from: committed }));
+  });
+  return (await Promise.all(all)).flat();
 }
 
 const LETTER_STATES_TIMEOUT_MS = 10_000;

@@ -20,6 +20,7 @@ export async function openReplay(house: House): Promise<void> {
       defaultApp: config.defaultApp,
       limits: pipelineLimits(config),
       retentionDays: config.retentionEventsDays,
+      erasureKey: async () => await (await house.catalog.open()).erasures.key(),
       now,
     },
   });

@@ -4,7 +4,15 @@ import { clusterDatabase } from './remote.ts';
 import { quoted } from './sql/quoted.ts';
 
 /** Each server's own business. */
-const OWN_TABLES = ['schema_migrations', 'replay_events', 'replay_plan', 'replay_marks', 'replay_views'];
+const OWN_TABLES = [
+  'schema_migrations',
+  'replay_events',
+  'replay_plan',
+  'replay_marks',
+  'replay_views',
+  'erased_subjects',
+  'erasure_plan',
+];
 /** A view of each server that is read like a table. */
 const VIEWS_READ = ['store_parts'];
 

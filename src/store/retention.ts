@@ -22,6 +22,7 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   actor_buckets: { age: 'bucket', days: 'eventsDays' },
   user_engagement_daily: { age: 'date', days: 'sessionsDays' },
   ledger_blocks: { age: 'toDateTime(version)', days: 'eventsDays' },
+  ledger_erased: { age: 'minute', days: 'eventsDays' },
   split_views: { age: 'bucket', days: 'sessionsDays' },
   shard_layouts: { age: 'toDateTime(at)', days: 'eventsDays' },
   derived_events: { age: 'toDateTime(version)', days: 'sessionsDays' },

@@ -392,5 +392,52 @@ export function testCatalog(name: string, open: OpenCatalogUnderTest): void {
       );
       assert.equal((await catalog.videos.list({ limit: 100 })).length, 50);
     });
+
+    it('keeps who is to be erased until that is done, for one worker at a time, and then the hash alone', async (t) => {
+      let now = Date.UTC(2026, 0, 1);
+      const { catalog, openAgain } = await open(t, () => now);
+      const { erasures } = catalog;
+      const first = await erasures.add({ subject: "o'brien", digest: 'd1', apps: ['a', 'b'] });
+      now += 10;
+      const second = await erasures.add({ subject: 'other', digest: 'd2', apps: null });
+      assert.equal(first.requested_at, '2026-01-01T00:00:00.000Z');
+      assert.deepEqual(first.apps, ['a', 'b']);
+      assert.equal(await erasures.waiting(), 2);
+      const other = (await openAgain()).erasures;
+      assert.equal((await erasures.claim('one', 1_000))?.erasure_id, first.erasure_id);
+      assert.equal((await other.claim('two', 1_000))?.erasure_id, second.erasure_id);
+      assert.equal(await erasures.claim('one', 1_000), null, "both are somebody's");
+      assert.equal(await other.save(first.erasure_id, 'two', '{}', 1_000), false);
+      assert.equal(await erasures.save(first.erasure_id, 'one', '{"step":"x"}', 1_000), true);
+      now += 1_001;
+      const taken = await other.claim('two', 1_000);
+      assert.deepEqual(
+        [taken?.erasure_id, taken?.subject, taken?.progress],
+        [first.erasure_id, "o'brien", '{"step":"x"}'],
+      );
+      assert.equal(await erasures.save(first.erasure_id, 'one', '{}', 1_000), false, 'it was taken over');
+      await other.finish(first.erasure_id, '{"step":"done"}');
+      const done = (await erasures.get(first.erasure_id))!;
+      assert.deepEqual(
+        [done.subject, done.digest, done.finished_at],
+        [null, 'd1', '2026-01-01T00:00:01.011Z'],
+      );
+      assert.equal(await erasures.waiting(), 1);
+      assert.deepEqual(
+        (await erasures.list(10)).map(({ digest }) => digest),
+        ['d2', 'd1'],
+      );
+      assert.equal((await erasures.list(1)).length, 1);
+      assert.equal(await erasures.get('nobody'), null);
+      const key = await erasures.key();
+      assert.equal(key.length, 32);
+      assert.deepEqual(await other.key(), key);
+      await erasures.prune(now + 1);
+      assert.deepEqual(
+        (await erasures.list(10)).map(({ digest }) => digest),
+        ['d2'],
+        'what is not done stays',
+      );
+    });
   });
 }

@@ -30,6 +30,8 @@ export interface LoadOptions {
 
 export class Load {
   readonly sent: Sent = { acked: new Set(), tried: new Set(), refused: new Set() };
+  /** Of whom each event is. */
+  readonly people = new Map<string, string>();
   /** Answers by status; 0 is no answer. */
   readonly statuses = new Map<number, number>();
   readonly refusalCodes = new Set<string>();
@@ -117,8 +119,10 @@ export class Load {
       const n = this.#made++;
       const late = Math.random() < 0.1 ? Math.random() * 3 * 3_600_000 : 0;
       const person = `p${n % 97}`;
+      const event_id = randomUUID();
+      this.people.set(event_id, person);
       return {
-        event_id: randomUUID(),
+        event_id,
         event_name: [
           'video_start',
           'video_progress',

@@ -79,7 +79,7 @@ export async function verifyLedger(client: StoreClient): Promise<void> {
   );
   assert.deepEqual(difference, [], 'the ledger and the raw table disagree');
   const unbalanced = await client.select(
-    'SELECT * FROM ledger WHERE received != stored + duplicate + filtered + quarantined',
+    'SELECT * FROM ledger WHERE received != stored + duplicate + filtered + quarantined + erased',
   );
   assert.deepEqual(unbalanced, [], 'the ledger does not balance');
 }

@@ -25,6 +25,7 @@ async function replay(site: Site, request: Partial<ReplayRequest> = {}): Promise
       shards: [site.client],
       defaultApp: 'house',
       limits: { ...LIMITS, leaseMs: 200 },
+      erasureKey: async () => new Uint8Array(32),
       retentionDays: 90,
       // A day later: what is decided must not depend on when it is decided.
       now: () => Date.now() + 86_400_000,

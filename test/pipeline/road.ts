@@ -140,7 +140,12 @@ export class TestRoad {
   async bury(): Promise<void> {
     const deadLetters = this.log.topic(DEAD_LETTERS);
     const membership = await deadLetters.join('dead-letters', (assignment) =>
-      consumeDeadLetters(assignment, { client: this.client, buried() {}, failed() {} }),
+      consumeDeadLetters(assignment, {
+        client: this.client,
+        erased: null,
+        buried() {},
+        failed() {},
+      }),
     );
     for (;;) {
       const lag = await deadLetters.lag('dead-letters');

@@ -46,6 +46,7 @@ function createWriter(
   memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 }),
 ): Writer {
   return new Writer({
+    erased: null,
     source: { topic: TOPIC, partition: 0 },
     store,
     steps: createSteps(memory),

@@ -34,6 +34,7 @@ async function open(t: TestContext) {
     pipelineFacts: () => plainFacts,
     letters: null,
     sql: null as never,
+    erasure: null,
     alerts: {
       builtIns,
       webhookFault: (url) => (url.hostname === 'secret.example' ? 'it is not to be told.' : null),

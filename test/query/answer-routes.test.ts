@@ -79,6 +79,7 @@ test('answers over HTTP', async (t) => {
         inFlight: async () => 0,
         pipelineFacts: () => ({}) as never,
         letters: null,
+        erasure: null,
         sql: null as never,
       });
       const { series } = (await app.inject(url)).json<Metrics>();

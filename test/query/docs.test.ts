@@ -26,6 +26,7 @@ test('the API describes itself', async (t) => {
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    erasure: {} as never,
     sql: null as never,
     now: Date.now,
   });

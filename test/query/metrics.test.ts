@@ -155,6 +155,7 @@ test('questions and their answers', async (t) => {
       inFlight: async () => 5,
       pipelineFacts: () => plainFacts,
       letters: null,
+      erasure: null,
       sql: null as never,
       now: () => NOW,
     };

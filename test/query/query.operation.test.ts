@@ -130,6 +130,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
       inFlight: async () => 0,
       pipelineFacts: () => plainFacts,
       letters: null,
+      erasure: null,
       sql: null as never,
     };
     const app = await startQueryApp(t, { ...base, store, catalog, now: () => NOW });

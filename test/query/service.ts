@@ -109,6 +109,7 @@ export async function startQueryService(
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    erasure: null,
     sql: new SqlDesk({ store, adhoc: null }),
     now: Date.now,
     ...more,

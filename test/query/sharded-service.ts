@@ -71,6 +71,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     inFlight: async () => 0,
     pipelineFacts: () => plainFacts,
     letters: null,
+    erasure: null,
     sql: new SqlDesk({ store: store.client, adhoc: null }),
     now: Date.now,
   };

@@ -11,6 +11,7 @@ function ledgerAnswer(isEmpty: boolean, query: URLSearchParams): unknown {
     duplicate: 0,
     filtered: 0,
     quarantined: 0,
+    erased: 0,
     in_flight: 0,
     unaccounted: 0,
   };
@@ -25,6 +26,7 @@ function ledgerAnswer(isEmpty: boolean, query: URLSearchParams): unknown {
       duplicate,
       filtered: 0,
       quarantined,
+      erased: 0,
       in_flight: 0,
       unaccounted: 0,
     };

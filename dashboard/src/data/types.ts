@@ -120,6 +120,7 @@ export interface LedgerCounts {
   duplicate: number;
   filtered: number;
   quarantined: number;
+  erased: number;
   in_flight: number;
   unaccounted: number;
 }

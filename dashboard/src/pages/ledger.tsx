@@ -102,6 +102,7 @@ const WORDS: readonly { field: keyof LedgerCounts; one: string; many: string; al
   { field: 'duplicate', one: 'duplicate', many: 'duplicates', always: true },
   { field: 'filtered', one: 'filtered', many: 'filtered', always: false },
   { field: 'quarantined', one: 'quarantined', many: 'quarantined', always: true },
+  { field: 'erased', one: 'erased', many: 'erased', always: false },
   { field: 'in_flight', one: 'in flight', many: 'in flight', always: false },
   { field: 'unaccounted', one: 'unaccounted', many: 'unaccounted', always: true },
 ];

@@ -65,6 +65,10 @@ export function renderServerConfig(config: EngineConfig): string {
       max_bytes_to_merge_at_max_space_in_pool: 10 * GiB,
       // Counting the distinct values of every column anew at each merge costs a fifth of the merge, and no question needs it.
       auto_statistics_types: '',
+      // Old parts hold what was removed: whoever was erased is not to wait for minutes until that goes from the disk.
+      cleanup_delay_period: 5,
+      max_cleanup_delay_period: 10,
+      cleanup_delay_period_random_add: 1,
     },
   };
   const handlers = renderHttpHandlers([config.app, config.adhoc]);

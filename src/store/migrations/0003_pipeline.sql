@@ -1,5 +1,5 @@
 -- The conservation ledger, one row a committed block: received = stored + duplicate + filtered + quarantined, per app and
--- minute of receipt. A block starts where the last commit ended, so a block written again after a crash has the same key.
+-- minute of receipt. In the view below what was stored is split into what still is, and what was erased since. A block starts where the last commit ended, so a block written again after a crash has the same key.
 CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
 (
     log_topic LowCardinality(String),
@@ -27,14 +27,35 @@ ENGINE = {engine:ReplacingMergeTree(version)}
 ORDER BY (log_topic, log_partition, first_offset)
 TTL toDateTime(version) + INTERVAL {retention_events_days} DAY;
 
+-- Rows of raw that were stored, and removed since because somebody asked to be erased, by the minute of their receipt. A
+-- sweep that is repeated after a crash writes the same rows again.
+CREATE TABLE IF NOT EXISTS {database}.ledger_erased {on_cluster}
+(
+    erasure_id String,
+    sweep UInt32,
+    app_id LowCardinality(String),
+    minute DateTime('UTC'),
+    erased UInt64,
+    version DateTime64(3, 'UTC') DEFAULT now64(3)
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+ORDER BY (erasure_id, sweep, app_id, minute)
+TTL minute + INTERVAL {retention_events_days} DAY;
+
 CREATE OR REPLACE VIEW {database}.ledger {on_cluster} AS
 SELECT
-    a.1 AS app_id, a.2 AS minute,
-    sum(a.3) AS received, sum(a.4) AS stored, sum(a.5) AS duplicate, sum(a.6) AS filtered, sum(a.7) AS quarantined
+    app_id, minute, sum(r) AS received, sum(s) - least(sum(s), sum(e)) AS stored, sum(d) AS duplicate, sum(f) AS filtered,
+    sum(q) AS quarantined, least(sum(s), sum(e)) AS erased
 FROM
 (
-    SELECT arrayJoin(arrayZip(app_id, minute, received, stored, duplicate, filtered, quarantined)) AS a
-    FROM {database}.ledger_blocks FINAL
+    SELECT a.1 AS app_id, a.2 AS minute, a.3 AS r, a.4 AS s, a.5 AS d, a.6 AS f, a.7 AS q, 0 AS e
+    FROM
+    (
+        SELECT arrayJoin(arrayZip(app_id, minute, received, stored, duplicate, filtered, quarantined)) AS a
+        FROM {database}.ledger_blocks FINAL
+    )
+    UNION ALL
+    SELECT app_id, minute, 0, 0, 0, 0, 0, erased FROM {database}.ledger_erased FINAL
 )
 GROUP BY app_id, minute;
 

@@ -8,6 +8,8 @@ export interface LedgerCounts {
   readonly duplicate: number;
   readonly filtered: number;
   readonly quarantined: number;
+  /** Stored, and removed since because somebody asked to be erased. */
+  readonly erased: number;
 }
 
 export interface LedgerMinute extends LedgerCounts {
@@ -22,7 +24,7 @@ export interface LedgerAnswer {
   readonly minutes: readonly LedgerMinute[];
 }
 
-const COUNTS = ['received', 'stored', 'duplicate', 'filtered', 'quarantined'] as const;
+const COUNTS = ['received', 'stored', 'duplicate', 'filtered', 'quarantined', 'erased'] as const;
 
 /** What became of the events received in a range, by minute and app. Rejects with StoreError. */
 export async function askLedger(

@@ -100,7 +100,7 @@ GROUP BY app_id, b, actor`;
  * Whole hours, from the views table. The keys that are there already take part with nothing, so that an hour whose views
  * all moved away becomes zero rather than stay.
  */
-function videoMetricsHourly(hours: string, asOf: string, split: SplitSql | null): string {
+export function videoMetricsHourly(hours: string, asOf: string, split: SplitSql | null): string {
   const percentage = watchPercentageSql('duration_ms');
   const counted = split?.counted(`(app_id, toStartOfHour(bucket)) IN (${hours})`) ?? '1';
   return `INSERT INTO video_metrics_hourly (app_id, video_id, hour, views, viewers, watch_time_seconds, watch_percentage_sum, watch_percentage_views, completed_views, version)
