@@ -52,6 +52,7 @@ test('an event goes where it would have gone, in the envelope it came in, as of 
     userAgent: 'agent',
     country: 'DE',
     count: 1,
+    filtered: 0,
     allowed: null,
   });
   assert.ok(first!.headers.some(([name, value]) => name === 'dlq.id' && value === event.letterId));

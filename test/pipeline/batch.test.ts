@@ -188,12 +188,13 @@ test('headers of a record, and what stands in where a foreign producer says noth
       userAgent: 'curl/8',
       country: 'NP',
       count: 3,
+      filtered: 0,
       allowed: null,
     },
   );
   const day = 86_400_000;
   const allowed = { oldest: NOON - 90 * day, newest: NOON + day };
-  const nothing = { sentAt: null, app: 'tube', userAgent: '', country: '', count: null };
+  const nothing = { sentAt: null, app: 'tube', userAgent: '', country: '', count: null, filtered: 0 };
   const silent = { ...nothing, receivedAt: NOON, allowed };
   assert.deepEqual(readMeta(record([]), createContext()), silent);
   for (const nonsense of ['', 'soon', 'Infinity', '-5', '1.5', '1e300', 'NaN'])
