@@ -27,7 +27,11 @@ test('rows of the erased go, are counted as filtered, and nobody else is touched
     { user_id: 'anna' },
     { session_id: 'ann' },
   ];
-  const batch = () => batchOf([recordOf(0, eventsOf(...people)), recordOf(1, [{ event_name: 'x', user_id: 'ann' }], { receivedAt: NOON + 5 })]);
+  const batch = () =>
+    batchOf([
+      recordOf(0, eventsOf(...people)),
+      recordOf(1, [{ event_name: 'x', user_id: 'ann' }], { receivedAt: NOON + 5 }),
+    ]);
   const before = batch();
   assert.equal(await filter.drop(before), ERASED_REFRESH_MS);
   assert.deepEqual([before.rows, asked], [6, 0], 'nobody was erased yet, and the key is not needed');
@@ -46,7 +50,12 @@ test('rows of the erased go, are counted as filtered, and nobody else is touched
     own.builder.stringAt('anonymous_id', row),
   ]);
   // In one app only, and what came at the moment of the erasure or later is new.
-  assert.deepEqual(left, [['', 'ann'], ['anna', ''], ['', ''], ['ann', '']]);
+  assert.deepEqual(left, [
+    ['', 'ann'],
+    ['anna', ''],
+    ['', ''],
+    ['ann', ''],
+  ]);
   assert.deepEqual([own.tally.total('stored'), own.tally.total('filtered')], [4, 2]);
   await filter.drop(own);
   assert.deepEqual([own.rows, own.tally.total('filtered')], [4, 2], 'twice is once');
@@ -62,7 +71,11 @@ test('rows of the erased go, are counted as filtered, and nobody else is touched
 
 test('a record of events that were left out is counted, and is no dead letter', () => {
   const record = recordOf(0, []);
-  const left = { ...record, value: new Uint8Array(), headers: [...record.headers, ['filtered', '3'] as const] };
+  const left = {
+    ...record,
+    value: new Uint8Array(),
+    headers: [...record.headers, ['filtered', '3'] as const],
+  };
   const batch = batchOf([left, recordOf(1, eventsOf({ user_id: 'ann' }))]);
   assert.deepEqual([batch.rows, batch.dead.length, batch.tally.total('filtered')], [1, 0, 3]);
   batch.rebuild(new Map());

@@ -50,12 +50,24 @@ test('only in the apps of the caller, and only those see it', async (t) => {
   const { erasure_id } = begun.json();
   assert.equal(begun.headers.location, `/v1/subjects/erasures/${erasure_id}`);
   const done = await mine.inject({ method: 'DELETE', url: path });
-  assert.deepEqual([done.statusCode, done.json().state, done.json().app_ids], [200, 'done', ['a']], String(failures[0]));
+  assert.deepEqual(
+    [done.statusCode, done.json().state, done.json().app_ids],
+    [200, 'done', ['a']],
+    String(failures[0]),
+  );
   const first = (await mine.inject(begun.headers.location as string)).json();
   assert.deepEqual([first.before.events, first.after.events, first.removed_events], [2, 0, 2]);
-  assert.equal(first.recomputed.days.every((day: { app_id: string }) => day.app_id === 'a'), true);
-  const left = await store.select<{ app_id: string; user_id: string }>('SELECT app_id, user_id FROM events ORDER BY ALL');
-  assert.deepEqual(left, [{ app_id: 'a', user_id: 'bob' }, { app_id: 'b', user_id: "o'brien" }]);
+  assert.equal(
+    first.recomputed.days.every((day: { app_id: string }) => day.app_id === 'a'),
+    true,
+  );
+  const left = await store.select<{ app_id: string; user_id: string }>(
+    'SELECT app_id, user_id FROM events ORDER BY ALL',
+  );
+  assert.deepEqual(left, [
+    { app_id: 'a', user_id: 'bob' },
+    { app_id: 'b', user_id: "o'brien" },
+  ]);
   assert.ok(changes() >= 2, 'answers from before are not given again');
 
   assert.equal((await others.inject(begun.headers.location as string)).statusCode, 404);
@@ -79,7 +91,11 @@ test('what is no id is refused', async (t) => {
   await refuse('a%00b', 400, 'invalid_request');
   await refuse('x'.repeat(257), 400, 'invalid_request');
   assert.equal((await app.inject('/v1/subjects/erasures/nothing')).statusCode, 404);
-  const reader = await startQueryApp(t, { ...(await startQueryService(t)).options, erasure: {} as never, access: openAccess({ scopes: ['read'] }) });
+  const reader = await startQueryApp(t, {
+    ...(await startQueryService(t)).options,
+    erasure: {} as never,
+    access: openAccess({ scopes: ['read'] }),
+  });
   const refused = await reader.inject({ method: 'DELETE', url: '/v1/subjects/x' });
   assert.deepEqual([refused.statusCode, refused.json().code], [403, 'wrong_scope']);
 });
@@ -103,12 +119,18 @@ test('views older than raw go too, and their hours are counted anew', async (t) 
   const done = await app.inject({ method: 'DELETE', url: '/v1/subjects/ann' });
   assert.equal(done.statusCode, 200, done.body);
   const viewers = await store.select<{ viewer: string }>('SELECT viewer FROM views FINAL');
-  assert.deepEqual(viewers.map(({ viewer }) => viewer), ['bob', 'bob']);
+  assert.deepEqual(
+    viewers.map(({ viewer }) => viewer),
+    ['bob', 'bob'],
+  );
   const [hour] = await store.select<{ views: number; seconds: number; viewers: number }>(
     `SELECT sum(views) AS views, sum(watch_time_seconds) AS seconds, uniqCombined64Merge(viewers) AS viewers
      FROM (SELECT * FROM video_metrics_hourly FINAL)`,
   );
   assert.deepEqual(hour, { views: 2, seconds: 2, viewers: 1 });
   const days = await store.select<{ user_id: string }>('SELECT user_id FROM user_engagement_daily FINAL');
-  assert.deepEqual(days.map(({ user_id }) => user_id), ['bob']);
+  assert.deepEqual(
+    days.map(({ user_id }) => user_id),
+    ['bob'],
+  );
 });
