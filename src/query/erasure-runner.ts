@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Erasure } from '../catalog/erasures.ts';
 import type { StoreClient } from '../store/client.ts';
-import { digestSubject, noteErased } from '../store/erased-list.ts';
+import { digestSubject, forgetErased, noteErased } from '../store/erased-list.ts';
 import type { Subject, Uncommitted } from '../store/erasure.ts';
 import { type ErasureProgress, eraseSubject, readProgress } from './erase.ts';
 
@@ -70,6 +70,7 @@ export function startErasureRunner(options: ErasureRunnerOptions): ErasureRunner
   /** A server may be a new one, or its tables may be: what is to stay away is told by the catalogue. */
   async function noteAll(): Promise<void> {
     await erasures.prune(now() - options.keptMs);
+    for (const shard of shards) await forgetErased(shard);
     for (const erasure of await erasures.list(ALL)) await note(erasure);
   }
 

@@ -34,6 +34,17 @@ export async function noteErased(client: StoreClient, subject: ErasedSubject): P
   );
 }
 
+/** Forgets those whose time is over. Rejects with StoreError. */
+export async function forgetErased(client: StoreClient): Promise<void> {
+  await client.command(
+    'ALTER TABLE erased_subjects DELETE WHERE kept_until <= now()',
+    {},
+    {
+      settings: { mutations_sync: 1, allow_nondeterministic_mutations: 1 },
+    },
+  );
+}
+
 type Entry = Pick<ErasedSubject, 'apps' | 'before'>;
 
 export class ErasedList {

@@ -18,6 +18,7 @@ test('tables follow the settings, and only those that have to change are changed
     'event_counts_5m',
     'events',
     'ledger_blocks',
+    'ledger_erased',
     'shard_layouts',
     'view_buckets',
   ]);

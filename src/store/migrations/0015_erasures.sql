@@ -9,8 +9,7 @@ CREATE TABLE IF NOT EXISTS {database}.erased_subjects {on_cluster}
     kept_until DateTime('UTC')
 )
 ENGINE = {engine:ReplacingMergeTree}
-ORDER BY erasure_id
-TTL kept_until;
+ORDER BY erasure_id;
 
 -- The rows of raw that a sweep of an erasure is removing: what it does with them can be done again after a crash. Empty
 -- while nobody is being erased.
