@@ -1,7 +1,7 @@
 import type { BodyScanner } from './event/kernel.ts';
 import { createRecords } from './ingest/split.ts';
 import type { LogRecord, NewRecord, Topic } from './log/log.ts';
-import { readMeta } from './pipeline/batch.ts';
+import { readMeta } from './pipeline/record-meta.ts';
 
 /**
  * Moves what a group has not finished from one log to another. In: the records from the group's committed offsets to the

@@ -4,7 +4,7 @@ import { HttpProblem } from '../../src/http/problem.ts';
 import { createResend } from '../../src/ingest/resend.ts';
 import type { ResentEvent } from '../../src/letters/judge.ts';
 import { LogUnavailableError, type NewRecord, RecordTooLargeError, type Topic } from '../../src/log/log.ts';
-import { readMeta } from '../../src/pipeline/batch.ts';
+import { readMeta } from '../../src/pipeline/record-meta.ts';
 
 const NOW = Date.UTC(2026, 2, 31, 12);
 const context = {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { LogRecord } from '../../src/log/log.ts';
-import { type Batch, presentKey, readMeta } from '../../src/pipeline/batch.ts';
+import { type Batch, presentKey } from '../../src/pipeline/batch.ts';
+import { readMeta } from '../../src/pipeline/record-meta.ts';
 import { batchOf, createContext, createWindow, NOON, recordOf, rowsOf, uuid7 } from './rig.ts';
 
 const MINUTE = 60_000;
