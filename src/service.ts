@@ -75,14 +75,7 @@ async function open(config: Config, logger: Logger, closers: Closers): Promise<S
   });
   const tracing = await startTracing(config, readVersion(), logger);
   if (tracing) closers.add('traces', () => tracing.close());
-  const files = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile };
-  const tls = files.certFile === '' ? null : await forOperator(readTlsFiles(files));
-  const http = await openPort(config, logger, cors, metrics, tracing, tls);
-  closers.add('http', () => http.close(config.stopDeadlineMs));
-  if (tls !== null) {
-    const watch = watchTlsFiles(files, tls, (pair) => http.setTls(pair), logger);
-    closers.add('certificate', () => watch.stop());
-  }
+  const http = await openOwnPort(config, logger, cors, metrics, tracing, closers);
   const exporter = await forOperator(
     startMetricsServer({ host: config.host, port: config.metricsPort, registry: metrics.registry }),
     { number: config.metricsPort, setting: 'ANALYTICS_METRICS_PORT' },
@@ -152,6 +145,26 @@ function endByForce(store: Store | null, logger: Logger): void {
   } catch {
     // It ended meanwhile.
   }
+}
+
+/** The port, with the certificate that its files hold at any time, where there are such. */
+async function openOwnPort(
+  config: Config,
+  logger: Logger,
+  cors: Cors,
+  metrics: Metrics,
+  tracing: Tracing | null,
+  closers: Closers,
+): Promise<HttpServer> {
+  const files = { certFile: config.tlsCertFile, keyFile: config.tlsKeyFile };
+  const tls = files.certFile === '' ? null : await forOperator(readTlsFiles(files));
+  const http = await openPort(config, logger, cors, metrics, tracing, tls);
+  closers.add('http', () => http.close(config.stopDeadlineMs));
+  if (tls !== null) {
+    const watch = watchTlsFiles(files, tls, (pair) => http.setTls(pair), logger);
+    closers.add('certificate', () => watch.stop());
+  }
+  return http;
 }
 
 async function openPort(
