@@ -36,6 +36,7 @@ test('ledger, dead letters and the pipeline', async (t) => {
       duplicate: 1,
       filtered: 1,
       quarantined: 1,
+      erased: 0,
       in_flight: 3,
       unaccounted: 1,
     };
