@@ -25,7 +25,7 @@ const files =
         .sort();
 
 // Fault tests kill processes and wait for disks, brokers take a core each: side by side they would only disturb each other.
-const concurrency = kind === 'plain' ? 2 : 1;
+const concurrency = kind === 'plain' ? 3 : 1;
 // A test that waits for ever is a failure, not a gate that never opens. The full form of the fault tests takes its time.
 const timeoutMs = kind === 'plain' ? 600_000 : 3 * 3_600_000;
 const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];

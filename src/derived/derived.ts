@@ -21,6 +21,8 @@ export interface DerivedOptions {
   readonly sources: readonly string[];
   readonly group: string;
   readonly gapLimitMs: number;
+  /** Of the hashes of who was erased; null: nobody ever is. */
+  readonly erasureKey: (() => Promise<Uint8Array>) | null;
   readonly limits: PublisherLimits & { readonly everyMs: number };
   readonly observer: PublisherObserver & { failed(stage: string, error: unknown): void };
   readonly now: () => number;
@@ -31,7 +33,7 @@ const RETRY_MS = 1_000;
 /** Resolves when the group is joined; what is under way is done when its stop resolves. */
 export async function startDerived(options: DerivedOptions): Promise<Membership> {
   const { log, client, gapLimitMs } = options;
-  const store = new DerivedStore(client, gapLimitMs);
+  const store = new DerivedStore(client, gapLimitMs, options.erasureKey);
   const topic = log.topic(options.topic);
   const sources = options.sources.map((name) => log.topic(name));
   return await topic.join(`${options.group}-derived`, async (assignment) => {

@@ -38,6 +38,7 @@ export async function openDerived(house: House): Promise<void> {
     sources: config.sources.map(({ topic }) => topic),
     group: config.groupId,
     gapLimitMs: config.gapLimitMs,
+    erasureKey: async () => await (await house.catalog.open()).erasures.key(),
     limits: {
       everyMs: config.derivedEveryMs,
       silenceMs: config.derivedSilenceMs,

@@ -1,5 +1,7 @@
 import { parseUuids } from '../event/kernel/uuid.ts';
+import { personIds } from '../event/person.ts';
 import type { StoreClient } from './client.ts';
+import { digestSubject, readErased } from './erased-list.ts';
 import type { LogSource, Places } from './events.ts';
 import { sourceKey } from './events.ts';
 import { NativeBlock } from './native.ts';
@@ -100,10 +102,17 @@ const INSERT_TIMEOUT_MS = 30_000;
 export class DerivedStore {
   readonly #client: StoreClient;
   readonly #gapLimitMs: number;
+  readonly #erasureKey: (() => Promise<Uint8Array>) | null;
 
-  constructor(client: StoreClient, gapLimitMs: number) {
+  /** `erasureKey`: of the hashes of who was erased; null: nobody ever is. */
+  constructor(
+    client: StoreClient,
+    gapLimitMs: number,
+    erasureKey: (() => Promise<Uint8Array>) | null = null,
+  ) {
     this.#client = client;
     this.#gapLimitMs = gapLimitMs;
+    this.#erasureKey = erasureKey;
   }
 
   /** The moment that was given first, in this call or an earlier one: from then on events are news. */
@@ -248,7 +257,8 @@ export class DerivedStore {
   }
 
   /** Recording one twice is recording it once. */
-  async record(rows: readonly DerivedRow[], queryId: string): Promise<void> {
+  async record(published: readonly DerivedRow[], queryId: string): Promise<void> {
+    const rows = await this.#withoutErased(published);
     if (rows.length === 0) return;
     const block = new NativeBlock(rows.length);
     const text = (name: string, pick: (row: DerivedRow) => string) =>
@@ -265,6 +275,35 @@ export class DerivedStore {
     );
     const options = { queryId, timeoutMs: INSERT_TIMEOUT_MS };
     await this.#client.insertNative('derived_events', COLUMNS, block.chunks(), options);
+  }
+
+  /**
+   * What was decided before its person was erased is not recorded after it. A view of which something of theirs was
+   * received since stays: it would be told of once more otherwise.
+   */
+  async #withoutErased(rows: readonly DerivedRow[]): Promise<readonly DerivedRow[]> {
+    if (this.#erasureKey === null || rows.length === 0) return rows;
+    const list = await readErased(this.#client);
+    if (list.latest === Number.NEGATIVE_INFINITY) return rows;
+    const key = await this.#erasureKey();
+    const isErased = (row: DerivedRow, receivedAt: (id: string) => number) =>
+      personIds(row.payload)
+        .values()
+        .some((id) => list.has(digestSubject(key, id), row.app_id, receivedAt(id)));
+    const named = rows.filter((row) => isErased(row, () => 0));
+    if (named.length === 0) return rows;
+    const values = new SqlValues();
+    const known = await this.#client.select<ViewKey & { user_id: string; received: number }>(
+      `SELECT ${VIEW}, user_id, max(toUnixTimestamp64Milli(received_at)) AS received FROM events
+       WHERE ${viewsIn(named, values)} AND view_id != '' GROUP BY ${VIEW}, user_id`,
+      values.params,
+      QUIET,
+    );
+    const name = (view: ViewKey, id: string) =>
+      JSON.stringify([view.app_id, view.video_id, view.view_id, id]);
+    const received = new Map(known.map((row) => [name(row, row.user_id), row.received]));
+    const gone = new Set(named.filter((row) => isErased(row, (id) => received.get(name(row, id)) ?? 0)));
+    return rows.filter((row) => !gone.has(row));
   }
 }
 

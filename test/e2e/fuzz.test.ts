@@ -14,7 +14,7 @@ import { createRandom } from '../oracle/random.ts';
 import { startTestService, type TestService } from '../support/service.ts';
 import { type FuzzOperation, type FuzzRequest, makeRequest, type Pools } from './fuzz-requests.ts';
 
-const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 10);
+const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 2);
 const SEED = process.env.FUZZ_SEED === undefined ? Date.now() % 2 ** 31 : Number(process.env.FUZZ_SEED);
 /** Asks only, whatever its method. */
 const READS = ['POST /query', 'POST /report'];

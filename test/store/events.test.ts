@@ -234,6 +234,7 @@ test('a block of the ledger written again replaces what it said', async () => {
       duplicate: 6,
       filtered: 0,
       quarantined: 2,
+      erased: 0,
     });
   }
 });

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createServer, request as forward, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { Harness } from '../faults/harness.ts';
-import { until } from '../faults/verify.ts';
 import { makeTestFolder, startTestClickHouse } from '../support/clickhouse.ts';
 import { freePort } from '../support/ports.ts';
+import { Harness } from './harness.ts';
+import { until } from './verify.ts';
 
 interface Letter {
   readonly id: string;
