@@ -81,17 +81,20 @@ test('a plan is kept, enforced, changed and deleted while events come', { timeou
   assert.deepEqual([letter!.reason, letter!.detail], ['plan_violation', 'properties.price: must be there']);
   await until('the others are stored', async () => (await stored()).length === 4);
   assert.deepEqual(await stored(), [1, 2, 4, 5]);
-  const { totals } = await call<{ totals: Record<string, number> }>('GET', '/v1/ledger').then(
-    ({ body }) => body,
-  );
-  assert.deepEqual([totals.received, totals.stored, totals.quarantined, totals.unaccounted], [5, 4, 1, 0]);
-  const shown = await call<Plan>('GET', '/v1/plans/buy');
-  assert.deepEqual(
-    shown.body.violations.map(({ mode, path, count }) => [mode, path, count]),
-    [['quarantine', 'properties.price', 1]],
-  );
-  const metrics = await (await fetch(service.metricsUrl)).text();
-  assert.match(metrics, /analytics_plan_violations_total\{event_name="buy"\} 1/);
+  // The ledger, and the violations with it, are written behind the rows.
+  await until('the ledger says so', async () => {
+    const { totals } = (await call<{ totals: Record<string, number> }>('GET', '/v1/ledger')).body;
+    assert.deepEqual([totals.received, totals.stored, totals.quarantined, totals.unaccounted], [5, 4, 1, 0]);
+    return true;
+  });
+  const violations = async (path: string) =>
+    (await call<Plan>('GET', path)).body.violations.map(({ mode, path, count }) => [mode, path, count]);
+  assert.deepEqual(await violations('/v1/plans/buy'), [['quarantine', 'properties.price', 1]]);
+  await until('it is counted', async () => {
+    const metrics = await (await fetch(service.metricsUrl)).text();
+    assert.match(metrics, /analytics_plan_violations_total\{event_name="buy"\} 1/);
+    return true;
+  });
 
   // As it is the letter fails again; mended it goes through.
   const replay = async (fix: object[]) =>
@@ -110,11 +113,10 @@ test('a plan is kept, enforced, changed and deleted while events come', { timeou
   await inForce(own.body);
   await send(buy(6, {}, 'b'), buy(7, {}, 'b'));
   await until('they are stored', async () => (await stored()).includes(7));
-  const warned = await call<Plan>('GET', '/v1/plans/buy?app_id=b');
-  assert.deepEqual(
-    warned.body.violations.map(({ mode, count }) => [mode, count]),
-    [['warn', 2]],
-  );
+  await until('the violations are told', async () => {
+    assert.deepEqual(await violations('/v1/plans/buy?app_id=b'), [['warn', 'properties.price', 2]]);
+    return true;
+  });
 
   const bad = await call<{ code: string; detail: string }>('PUT', '/v1/plans/buy', {
     mode: 'warn',
