@@ -26,7 +26,8 @@ export interface AppsTable {
   created_at: string;
 }
 
-export interface FunnelsTable {
+/** Of funnels, and of rules of alerts. */
+export interface DefinitionsTable {
   name: string;
   /** JSON. */
   definition: string;
@@ -70,14 +71,6 @@ export interface AuditTable {
   apps: string | null;
   action: string;
   target: string | null;
-}
-
-export interface AlertsTable {
-  name: string;
-  /** JSON. */
-  definition: string;
-  created_at: string;
-  updated_at: string;
 }
 
 export interface AlertStatesTable {
@@ -157,11 +150,11 @@ export interface SecretsTable {
 export interface CatalogTables {
   videos: VideosTable;
   apps: AppsTable;
-  funnels: FunnelsTable;
+  funnels: DefinitionsTable;
   plans: PlansTable;
   keys: KeysTable;
   audit: AuditTable;
-  alerts: AlertsTable;
+  alerts: DefinitionsTable;
   alert_states: AlertStatesTable;
   alert_history: AlertHistoryTable;
   alert_notices: AlertNoticesTable;
