@@ -1,8 +1,9 @@
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreClient } from '../src/store/client.ts';
 import { Generator } from './generator-process.ts';
 import { Histogram } from './histogram.ts';
+import { CALLERS, get } from './questions.ts';
 import { type Machine, renderMachine, table } from './report.ts';
 import { type Verdict, verify, waitUntilStored } from './stored.ts';
 import { type Subject, startSubject } from './subject.ts';
@@ -35,7 +36,6 @@ export interface DashboardOutcome extends DashboardPlan {
   readonly verdict: Verdict;
 }
 
-const CALLERS = 20;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const STEP_SECONDS = 10;
@@ -184,18 +184,6 @@ async function look(
       if (signal.aborted) return;
       answered(name, status, (performance.now() - began) * 1000);
     }
-}
-
-function get(url: string, agent: Agent, signal: AbortSignal): Promise<number> {
-  return new Promise((resolve) => {
-    const call = request(url, { agent, signal }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode ?? 0));
-      response.on('error', () => resolve(0));
-    });
-    call.on('error', () => resolve(0));
-    call.end();
-  });
 }
 
 /** Sizes side by side, so that the growth is seen. */

@@ -80,16 +80,21 @@ export async function askQuestions(url: string, signal: AbortSignal): Promise<re
 /** A question under way when the signal ends is given up and not counted. */
 async function ask(url: string, agent: Agent, question: Asked, signal: AbortSignal): Promise<void> {
   const began = performance.now();
-  const status = await get(`${url}${question.path}`, agent, signal);
+  // Nothing may come from a cache: what is measured is the answer, not its copy.
+  const status = await get(`${url}${question.path}`, agent, signal, { 'cache-control': 'no-cache' });
   if (signal.aborted) return;
   question.statuses[status] = (question.statuses[status] ?? 0) + 1;
   if (status === 200) question.times.add((performance.now() - began) * 1000);
 }
 
-function get(url: string, agent: Agent, signal: AbortSignal): Promise<number> {
+/** The status; 0 without an answer. */
+export function get(
+  url: string,
+  agent: Agent,
+  signal: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number> {
   return new Promise((resolve) => {
-    // Nothing may come from a cache: what is measured is the answer, not its copy.
-    const headers = { 'cache-control': 'no-cache' };
     const call = request(url, { agent, headers, signal }, (response) => {
       response.resume();
       response.on('end', () => resolve(response.statusCode ?? 0));

@@ -1,11 +1,11 @@
-import { useContext, useState } from 'preact/hooks';
+import { useContext } from 'preact/hooks';
 import type { Alert } from '../../data/alert-types.ts';
-import { ApiError, requestKey } from '../../data/api.ts';
+import { requestKey } from '../../data/api.ts';
 import type { App, Metric, Page } from '../../data/types.ts';
 import { useQuery } from '../../data/use-query.ts';
 import { LOOKS } from '../../format/metric.ts';
 import { ServicesContext } from '../../state/services.ts';
-import { Panel } from '../../ui/panel.tsx';
+import { DefinitionForm } from '../../ui/definition-form.tsx';
 import { COMPARISONS, type Draft, definitionOf, isShare, missingOf } from './draft.ts';
 
 interface Props {
@@ -20,62 +20,42 @@ const UNITS: Readonly<Record<string, string>> = { watch_time_seconds: 'Seconds',
 /** The definition of a rule. */
 export function AlertEditor({ draft, onChange, onSaved, onCancel }: Props) {
   const { api } = useContext(ServicesContext);
-  const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const missing = missingOf(draft);
-
   async function save(): Promise<void> {
-    setBusy(true);
-    setError(null);
     const path = `/v1/alerts/${encodeURIComponent(draft.name.trim())}`;
-    try {
-      await api.send<Alert>(path, definitionOf(draft), { method: 'PUT' });
-      onSaved();
-    } catch (cause) {
-      setError(cause instanceof ApiError ? cause.message : String(cause));
-      setBusy(false);
-    }
+    await api.send<Alert>(path, definitionOf(draft), { method: 'PUT' });
+    onSaved();
   }
-
+  const tools = (
+    <>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={draft.bots}
+          onChange={(event) => onChange({ ...draft, bots: event.currentTarget.checked })}
+        />
+        Count bots
+      </label>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={draft.enabled}
+          onChange={(event) => onChange({ ...draft, enabled: event.currentTarget.checked })}
+        />
+        On
+      </label>
+    </>
+  );
   return (
-    <Panel title={draft.isNew ? 'New alert' : `Edit ${draft.name}`} class="definition-editor">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (missing === null) void save();
-        }}
-      >
-        <Condition draft={draft} onChange={onChange} />
-        <Heads draft={draft} onChange={onChange} />
-        <div class="definition-actions">
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={draft.bots}
-              onChange={(event) => onChange({ ...draft, bots: event.currentTarget.checked })}
-            />
-            Count bots
-          </label>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={draft.enabled}
-              onChange={(event) => onChange({ ...draft, enabled: event.currentTarget.checked })}
-            />
-            On
-          </label>
-          <span class={error === null ? 'muted' : 'verdict-bad'} role={error === null ? undefined : 'alert'}>
-            {error ?? missing ?? ''}
-          </span>
-          <button type="button" class="button" onClick={onCancel}>
-            Cancel
-          </button>
-          <button type="submit" class="button button-primary" disabled={missing !== null || busy}>
-            {busy ? 'Saving…' : 'Save'}
-          </button>
-        </div>
-      </form>
-    </Panel>
+    <DefinitionForm
+      title={draft.isNew ? 'New alert' : `Edit ${draft.name}`}
+      missing={missingOf(draft)}
+      save={save}
+      onCancel={onCancel}
+      tools={tools}
+    >
+      <Condition draft={draft} onChange={onChange} />
+      <Heads draft={draft} onChange={onChange} />
+    </DefinitionForm>
   );
 }
 

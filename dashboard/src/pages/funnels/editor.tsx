@@ -1,9 +1,8 @@
-import { useContext, useState } from 'preact/hooks';
-import { ApiError } from '../../data/api.ts';
+import { useContext } from 'preact/hooks';
 import type { Funnel } from '../../data/types.ts';
 import { ServicesContext } from '../../state/services.ts';
+import { DefinitionForm } from '../../ui/definition-form.tsx';
 import { Icon } from '../../ui/icon.tsx';
-import { Panel } from '../../ui/panel.tsx';
 import {
   addStep,
   changeStep,
@@ -27,68 +26,39 @@ interface Props {
 /** The definition of a funnel. */
 export function FunnelEditor({ draft, eventNames, onChange, onSaved, onCancel }: Props) {
   const { api } = useContext(ServicesContext);
-  const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
-  const missing = missingOf(draft);
-
   async function save(): Promise<void> {
-    setBusy(true);
-    setError(null);
     const name = draft.name.trim();
-    try {
-      await api.send<Funnel>(`/v1/funnels/${encodeURIComponent(name)}`, definitionOf(draft), {
-        method: 'PUT',
-      });
-      onSaved(name);
-    } catch (cause) {
-      setError(cause instanceof ApiError ? cause.message : String(cause));
-      setBusy(false);
-    }
+    await api.send<Funnel>(`/v1/funnels/${encodeURIComponent(name)}`, definitionOf(draft), { method: 'PUT' });
+    onSaved(name);
   }
-
+  const tools = draft.steps.length < STEPS_MAX && (
+    <button type="button" class="button" onClick={() => onChange(addStep(draft))}>
+      + Add a step
+    </button>
+  );
   return (
-    <Panel
+    <DefinitionForm
       title={draft.before === null ? 'New funnel' : `Edit ${draft.before.name}`}
-      class="definition-editor"
+      missing={missingOf(draft)}
+      save={save}
+      onCancel={onCancel}
+      tools={tools}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (missing === null) void save();
-        }}
-      >
-        <Heads draft={draft} onChange={onChange} />
-        <datalist id="funnel-events">
-          {eventNames.map((name) => (
-            <option key={name} value={name} />
-          ))}
-        </datalist>
-        <ol class="funnel-draft">
-          {draft.steps.map((_, index) => (
-            <StepFields key={index} draft={draft} index={index} onChange={onChange} />
-          ))}
-        </ol>
-        {draft.before !== null && draft.before.exclusions.length > 0 && (
-          <p class="muted small">Its {draft.before.exclusions.length} exclusions stay as they are.</p>
-        )}
-        <div class="definition-actions">
-          {draft.steps.length < STEPS_MAX && (
-            <button type="button" class="button" onClick={() => onChange(addStep(draft))}>
-              + Add a step
-            </button>
-          )}
-          <span class={error === null ? 'muted' : 'verdict-bad'} role={error === null ? undefined : 'alert'}>
-            {error ?? missing ?? ''}
-          </span>
-          <button type="button" class="button" onClick={onCancel}>
-            Cancel
-          </button>
-          <button type="submit" class="button button-primary" disabled={missing !== null || busy}>
-            {busy ? 'Saving…' : 'Save'}
-          </button>
-        </div>
-      </form>
-    </Panel>
+      <Heads draft={draft} onChange={onChange} />
+      <datalist id="funnel-events">
+        {eventNames.map((name) => (
+          <option key={name} value={name} />
+        ))}
+      </datalist>
+      <ol class="funnel-draft">
+        {draft.steps.map((_, index) => (
+          <StepFields key={index} draft={draft} index={index} onChange={onChange} />
+        ))}
+      </ol>
+      {draft.before !== null && draft.before.exclusions.length > 0 && (
+        <p class="muted small">Its {draft.before.exclusions.length} exclusions stay as they are.</p>
+      )}
+    </DefinitionForm>
   );
 }
 
