@@ -102,5 +102,5 @@ function createLetter(
     ['dlq.app', event.app_id],
     ['dlq.truncated', 'false'],
   ];
-  return { partition: 0, key: record.key, headers, value: record.value, timestamp: record.timestamp };
+  return { partition: 0, key: record.key, headers, value: record.value, timestamp: Date.now() };
 }

@@ -14,7 +14,10 @@ export interface NewRecord {
   readonly key: Uint8Array | null;
   readonly headers: readonly Header[];
   readonly value: Uint8Array;
-  /** Epoch ms. */
+  /**
+   * Epoch ms, of now: retention goes by it, and a broker that starts again forgets the producers whose newest record in a
+   * partition is a day old, so that a record of the past, sent again over that start, would be there twice.
+   */
   readonly timestamp: number;
 }
 

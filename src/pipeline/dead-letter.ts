@@ -14,6 +14,7 @@ export async function buryDead(
   deadLetters: Topic,
 ): Promise<void> {
   if (batch.dead.length === 0) return;
+  const timestamp = Date.now();
   const records = batch.dead.map(({ span, index, reason, detail, raw }) => {
     const { partition, offset } = span.record;
     const headers: Header[] = [
@@ -34,13 +35,7 @@ export async function buryDead(
     if (userAgent !== '') headers.push(['dlq.ua', userAgent]);
     if (country !== '') headers.push(['dlq.country', country]);
     const value = raw.subarray(0, DEAD_LETTER_BYTES_MAX);
-    return {
-      partition: offset % deadLetters.partitions,
-      key: null,
-      headers,
-      value,
-      timestamp: span.meta.receivedAt,
-    };
+    return { partition: offset % deadLetters.partitions, key: null, headers, value, timestamp };
   });
   await deadLetters.append(records);
 }

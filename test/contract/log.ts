@@ -28,7 +28,7 @@ export function record(
   more: Partial<NewRecord> = {},
 ): NewRecord {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  return { partition, key: null, headers: [], value: bytes, timestamp: 1_700_000_000_000, ...more };
+  return { partition, key: null, headers: [], value: bytes, timestamp: Date.now(), ...more };
 }
 
 export function text(records: readonly LogRecord[]): string[] {
