@@ -58,6 +58,11 @@ export interface Assignment {
   commit(offset: number, metadata: string): Promise<void>;
   /** Offset that the next appended record will get, as far as known here. Counts durable records only. */
   endOffset(): number;
+  /**
+   * By `performance.now()`: before this moment nobody else is given the partition, whatever became of this process. One
+   * that slept does not know yet that it is over when it wakes: `signal` tells it later. Infinity where nobody else is.
+   */
+  heldUntil(): number;
 }
 
 export interface Membership {

@@ -206,6 +206,7 @@ class Road {
       observer,
       generation,
       now: () => performance.now(),
+      heldUntil: () => this.#assignment.heldUntil(),
       leaseMs: limits.leaseMs,
       steps: createSteps(state.sessions),
       backOff: (attempt, error) => this.#backOff('insert', attempt, error),
@@ -315,9 +316,8 @@ class Road {
     // 3. ledger
     const { source, firstOffset, nextOffset } = batch;
     const violations = batch.plans.violations();
-    await this.#persist('ledger', () =>
-      store.writeLedger({ ...source, firstOffset, nextOffset, rows: tally.rows(), violations }),
-    );
+    const ledger = { ...source, firstOffset, nextOffset, rows: tally.rows(), violations };
+    await this.#persist('ledger', async () => store.writeLedger(ledger, await writer.lease()));
     // 4. commit
     await this.#persist('commit', () => this.#assignment.commit(nextOffset, writeLayout(layout)));
     observer.processed((performance.now() - batch.openedAt) / 1000);

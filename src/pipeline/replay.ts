@@ -234,6 +234,8 @@ class Intake {
       erased: createErasedFilter({ client, key, now: () => performance.now() }),
       backOff: this.#backOff,
       now: () => performance.now(),
+      // Its rows go to a table of its own.
+      heldUntil: () => Infinity,
       sleep: (ms) => sleep(ms, signal),
     });
     this.#builder = deps.kernel.createBlockBuilder({ topic: range.topic });

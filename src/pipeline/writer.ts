@@ -36,6 +36,8 @@ export interface WriterOptions {
   backOff(attempt: number, error: unknown): Promise<void>;
   /** Milliseconds of a clock that goes on evenly, whatever the wall clock is set to. */
   readonly now: () => number;
+  /** By that clock: until when nobody else writes what is this source's (Assignment.heldUntil). */
+  readonly heldUntil: () => number;
   /** Resolves after `ms`, rejects when the assignment ends. */
   sleep(ms: number): Promise<void>;
 }
@@ -90,14 +92,24 @@ export class Writer {
     const block = createBlock(batch);
     runSteps(steps, block, observer);
     batch.isBot = block.isBot;
-    if (this.#options.now() - this.#syncedAt >= SYNC_EVERY_MS) await this.syncClock();
-    const begins = Math.min(this.#options.now(), holdsUntil);
-    const leaseUntil = Math.round(begins + this.#clockOffsetMs + leaseMs);
+    const leaseUntil = await this.lease(holdsUntil);
     await this.#announce(block, leaseUntil);
     const chunks = encodeBlock(block, leaseUntil);
     const queryId = `${insertIdPrefix(source)}${process.pid}-${batch.firstOffset}-${++this.#inserts}`;
     doubt.leaseUntil = leaseUntil;
     await store.insert(chunks, EVENT_COLUMN_NAMES, queryId, leaseMs);
+  }
+
+  /**
+   * When a statement that begins now has to be over, by the server's clock, epoch ms. Whoever is given the source next
+   * waits for one lease before it looks at what is stored. So the lease counts from when the source was surely ours: a
+   * process that was stopped, and goes on before it hears that its partitions are another's, has none left.
+   */
+  async lease(holdsUntil = Infinity): Promise<number> {
+    const { now, heldUntil, leaseMs } = this.#options;
+    if (now() - this.#syncedAt >= SYNC_EVERY_MS) await this.syncClock();
+    const begins = Math.min(now(), holdsUntil, heldUntil());
+    return Math.round(begins + this.#clockOffsetMs + leaseMs);
   }
 
   /** Marks the buckets of the block before any of its rows can be there. */

@@ -1,5 +1,4 @@
 import type { SplitSql } from './split-views.ts';
-import { viewHoursSql } from './sql/recompute.ts';
 
 /**
  * Seed 002's daily user engagement. A day is recomputed whole, from the shorter tables, so a day that goes on is
@@ -28,11 +27,6 @@ FROM
 )
 GROUP BY app_id, day
 HAVING max(source) > max(done)`;
-
-/** The days in which views with rows in these buckets begin, or began before. */
-export function viewDaysSql(buckets: string, split: SplitSql | null): string {
-  return `SELECT DISTINCT app_id, toUInt32(toDate(hour)) AS day FROM (${viewHoursSql(buckets, split)})`;
-}
 
 export interface EngagementDays {
   touch(day: EngagementDay): void;
@@ -75,8 +69,8 @@ FROM
   GROUP BY app_id, date, who
   UNION ALL
   SELECT app_id, toDate(started_at) AS date, viewer AS who, 0, 0, 0, 0, count(), sum(watch_ms) / 1000, countIf(completed)
-  FROM views FINAL
-  WHERE NOT is_bot AND viewer != '' AND (app_id, toDate(started_at)) IN (${days}) AND ${counted}
+  FROM views_by_hour FINAL
+  WHERE NOT is_bot AND viewer != '' AND (app_id, toDate(hour)) IN (${days}) AND ${counted}
   GROUP BY app_id, date, who
   UNION ALL
   -- Who was there before takes part with nothing: a view that moved to another day leaves zero behind.

@@ -11,6 +11,7 @@ const TABLES = [
   'events',
   'view_buckets',
   'views',
+  'views_by_hour',
   'actor_buckets',
   'user_engagement_daily',
   'derived_events',

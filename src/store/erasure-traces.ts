@@ -3,8 +3,8 @@ import { personIds } from '../event/person.ts';
 import type { StoreClient } from './client.ts';
 import { type Subject, UNLOGGED } from './erasure.ts';
 import { SplitSql } from './split-views.ts';
+import { hourlySql } from './sql/hours.ts';
 import { quoted } from './sql/quoted.ts';
-import { videoMetricsHourly } from './sql/recompute.ts';
 import { appsSql, SqlValues } from './sql/values.ts';
 
 /**
@@ -131,21 +131,16 @@ export class SubjectTraces {
       (row) => `(${quoted(row.app_id)}, ${quoted(row.video_id)}, ${quoted(row.view_id)})`,
     );
     const hours = [...new Set(rows.map((row) => `(${quoted(row.app_id)}, toDateTime(${row.hour}, 'UTC'))`))];
-    await this.#client.command(
-      `ALTER TABLE views DELETE WHERE (${VIEW}) IN (${keys.join(', ')})`,
-      {},
-      { settings: SYNC, timeoutMs: LONG_MS },
-    );
+    for (const table of ['views', 'views_by_hour'])
+      await this.#client.command(
+        `ALTER TABLE ${table} DELETE WHERE (${VIEW}) IN (${keys.join(', ')})`,
+        {},
+        { settings: SYNC, timeoutMs: LONG_MS },
+      );
     const split = this.#home === null ? null : new SplitSql(this.#home);
-    const statement = videoMetricsHourly(hours.join(', '), 'now64(3)', split);
-    await this.#client.command(
-      statement,
-      {},
-      {
-        settings: { max_query_size: SYNC.max_query_size, max_partitions_per_insert_block: 0 },
-        timeoutMs: LONG_MS,
-      },
-    );
+    const settings = { max_query_size: SYNC.max_query_size, max_partitions_per_insert_block: 0 };
+    for (const statement of hourlySql(hours.join(', '), split))
+      await this.#client.command(statement('now64(3)'), {}, { settings, timeoutMs: LONG_MS });
     return rows.length;
   }
 

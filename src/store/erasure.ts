@@ -186,11 +186,12 @@ export async function dropSplit(client: StoreClient, views: readonly SplitView[]
     (view) => `(${quoted(view.app_id)}, ${quoted(view.video_id)}, ${quoted(view.view_id)})`,
   );
   const buckets = views.map(({ app_id, second }) => `(${quoted(app_id)}, ${second})`).join(', ');
-  await client.command(
-    `ALTER TABLE views DELETE WHERE (${VIEW}) IN (${keys.join(', ')})`,
-    {},
-    { settings: SYNC },
-  );
+  for (const table of ['views', 'views_by_hour'])
+    await client.command(
+      `ALTER TABLE ${table} DELETE WHERE (${VIEW}) IN (${keys.join(', ')})`,
+      {},
+      { settings: SYNC },
+    );
   await client.command(
     `INSERT INTO bucket_state (app_id, bucket, lease_until)
      SELECT b.1, toDateTime(b.2, 'UTC'), now64(3) FROM (SELECT arrayJoin([${buckets}]) AS b)`,

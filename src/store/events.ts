@@ -323,17 +323,20 @@ export class EventStore {
     return answers.flat();
   }
 
-  /** Writing the same block again replaces it. */
-  async writeLedger(block: LedgerBlock): Promise<void> {
+  /**
+   * Writing the same block again replaces it. Refused when it comes after `leaseUntil` (epoch ms, the server's clock): by
+   * then the block may have been written anew, longer, by whoever has the partition now.
+   */
+  async writeLedger(block: LedgerBlock, leaseUntil: number): Promise<void> {
     const list = (values: readonly (string | number)[]) => `[${values.join(', ')}]`;
     const { rows } = block;
     await this.#client.command(
-      `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined, ${VIOLATION_COLUMNS.join(', ')})
+      `INSERT INTO ledger_blocks (log_topic, log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined, lease_until, ${VIOLATION_COLUMNS.join(', ')})
        VALUES (${quoted(block.topic)}, ${block.partition}, ${block.firstOffset}, ${block.nextOffset},
          ${list(rows.map((r) => quoted(r.app)))}, ${list(rows.map((r) => r.minute))},
          ${list(rows.map((r) => r.stored + r.duplicate + r.filtered + r.quarantined))},
          ${list(rows.map((r) => r.stored))}, ${list(rows.map((r) => r.duplicate))}, ${list(rows.map((r) => r.filtered))}, ${list(rows.map((r) => r.quarantined))},
-         ${violationValues(block.violations)})`,
+         fromUnixTimestamp64Milli(toInt64(${leaseUntil}), 'UTC'), ${violationValues(block.violations)})`,
       {},
       { settings: LONG },
     );

@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  createEngagementDays,
-  type EngagementDay,
-  engagementSql,
-  STALE_DAYS_SQL,
-  viewDaysSql,
-} from './engagement.ts';
+import { createEngagementDays, type EngagementDay, engagementSql, STALE_DAYS_SQL } from './engagement.ts';
 import { NOT_WHILE_SETTLING, NOTHING_SETTLES, RECOMPUTE_QUERY, settleReplays } from './replay-marks.ts';
 import { noteSplitViews, type RecomputeStore, type ShardPlace, SplitSql } from './split-views.ts';
+import { hourlySql, viewHoursSql } from './sql/hours.ts';
 import { quoted } from './sql/quoted.ts';
 import { recomputeSql } from './sql/recompute.ts';
 
@@ -48,6 +43,12 @@ interface DirtyBucket {
   readonly bucket: number;
 }
 
+interface ViewHour {
+  readonly app_id: string;
+  /** Epoch seconds. */
+  readonly second: number;
+}
+
 const BUCKETS_MAX = 1_024;
 /** Long lists of buckets need room in the parser, and may span more months than a server writes in one block. */
 const LONG = {
@@ -76,6 +77,14 @@ function bucketTuples(buckets: readonly DirtyBucket[]): string {
   return buckets.map((b) => `(${quoted(b.app_id)}, ${b.bucket})`).join(', ');
 }
 
+function hoursSql(buckets: string, split: SplitSql | null): string {
+  return `SELECT app_id, toUnixTimestamp(hour) AS second FROM (${viewHoursSql(buckets, split)})`;
+}
+
+function hourTuples(hours: readonly ViewHour[]): string {
+  return hours.map(({ app_id, second }) => `(${quoted(app_id)}, ${second})`).join(', ');
+}
+
 export function createRecompute(options: RecomputeOptions): Recompute {
   const { store, place = null } = options;
   const split = place === null ? null : new SplitSql(place);
@@ -96,15 +105,17 @@ export function createRecompute(options: RecomputeOptions): Recompute {
     await run(states(await now()));
     if (place !== null) await noteSplitViews(store, place, buckets, settings);
     for (const statement of rest) await run(statement(await now()));
-    // The day in which a view begins counts it, also for what happens after midnight.
-    const viewDays = await store.select<EngagementDay>(viewDaysSql(buckets, split), {}, { settings });
+    const hours = await store.select<ViewHour>(hoursSql(buckets, split), {}, { settings });
+    const hourly = hours.length === 0 ? [] : hourlySql(hourTuples(hours), split);
+    for (const statement of hourly) await run(statement(await now()));
     // Last: only now may queries trust the tables for these buckets.
     await run(
       `INSERT INTO bucket_state (app_id, bucket, as_of)
        SELECT b.1, toDateTime(b.2, 'UTC'), ${asOf} FROM (SELECT arrayJoin([${buckets}]) AS b)`,
     );
     for (const { app_id, bucket } of chosen) days.touch({ app_id, day: Math.floor(bucket / 86_400) });
-    for (const day of viewDays) days.touch(day);
+    // The day in which a view begins counts it, also for what happens after midnight.
+    for (const { app_id, second } of hours) days.touch({ app_id, day: Math.floor(second / 86_400) });
     return chosen.length;
   }
 

@@ -69,7 +69,9 @@ export async function settleReplays(store: MarksStore, olderMs = 0): Promise<voi
   await delay(READERS_MS);
   for (const table of ['view_buckets', ...ROLLUPS]) await remove(table, `(app_id, bucket) IN (${buckets})`);
   await remove('views', `(${VIEW}) IN (SELECT ${VIEW} FROM ${NAMED})`);
-  await remove('video_metrics_hourly', `(app_id, hour) IN (SELECT app_id, hour FROM ${NAMED})`);
+  const hours = `(app_id, hour) IN (SELECT app_id, hour FROM ${NAMED})`;
+  await remove('views_by_hour', `(${VIEW}) IN (SELECT ${VIEW} FROM ${NAMED})`);
+  for (const table of ['video_metrics_hourly', 'view_hours']) await remove(table, hours);
   await mark();
   await store.command(`DROP TABLE IF EXISTS ${NAMED} SYNC`);
   await remove('replay_marks', where);

@@ -16,6 +16,8 @@ const AGES: Readonly<Record<string, { readonly age: string; readonly days: keyof
   bucket_state: { age: 'bucket', days: 'sessionsDays' },
   view_buckets: { age: 'bucket', days: 'eventsDays' },
   views: { age: 'toDateTime(started_at)', days: 'sessionsDays' },
+  views_by_hour: { age: 'hour', days: 'sessionsDays' },
+  view_hours: { age: 'hour', days: 'sessionsDays' },
   video_rollup_5m: { age: 'bucket', days: 'sessionsDays' },
   event_counts_5m: { age: 'bucket', days: 'eventsDays' },
   video_metrics_hourly: { age: 'hour', days: 'sessionsDays' },

@@ -15,11 +15,22 @@ import {
   createViewsSql,
   fillStatesSql,
   fillViewsSql,
+  openHoursSql,
 } from './sql/moment.ts';
 import { StoreError } from './store-error.ts';
 
+/** Hours of apps, one for each of `apps`, in epoch seconds. */
+export interface OpenHours {
+  readonly apps: readonly string[];
+  readonly hours: readonly number[];
+}
+
 export interface ViewMoment {
   readonly dirty: DirtyBuckets;
+  /** Hours in which views of the table begin, or began: of no other is anything else true than what was recomputed. */
+  readonly open: OpenHours;
+  /** The server's clock, as it writes it; what was recomputed later may be of views that the moment does not know. */
+  readonly at: string;
   readonly table: string;
   /** Condition that fails the statement when the table is not what it was. */
   readonly intact: string;
@@ -146,19 +157,15 @@ class MomentMaker {
     // First, as everywhere: what is clean now is in the tables whenever these are read.
     const dirty = await readDirtyBuckets(store, null, null);
     const list = dirtyLiteralSql(dirty);
+    const [clock] = await store.select<{ now: string }>('SELECT toString(now64(3)) AS now');
     const rows = await store.select<Print>(bucketPrintsSql(list), {}, { settings: LONG });
     const print = printOf(dirty, rows);
     if (before?.print === print) return before;
     const table = this.#name();
     try {
-      return {
-        dirty,
-        table,
-        print,
-        intact: await this.#fill(table, list),
-        users: 0,
-        superseded: false,
-      };
+      const intact = await this.#fill(table, list);
+      const open = await this.#readOpenHours(table, list);
+      return { dirty, open, at: clock!.now, table, print, intact, users: 0, superseded: false };
     } catch (error) {
       this.drop(table);
       throw error;
@@ -181,6 +188,15 @@ class MomentMaker {
     } finally {
       this.drop(states);
     }
+  }
+
+  async #readOpenHours(table: string, dirty: string): Promise<OpenHours> {
+    const rows = await this.#options.store.select<{ app_id: string; second: number }>(
+      openHoursSql(table, dirty),
+      {},
+      { settings: LONG },
+    );
+    return { apps: rows.map((row) => row.app_id), hours: rows.map((row) => row.second) };
   }
 
   #name(): string {

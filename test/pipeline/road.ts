@@ -72,8 +72,8 @@ export class TestRoad {
     this.#options = options;
     this.#offsets = Array.from({ length: options.partitions }, () => 0);
     const { writeLedger } = store;
-    store.writeLedger = async (block) => {
-      await writeLedger.call(store, block);
+    store.writeLedger = async (block, leaseUntil) => {
+      await writeLedger.call(store, block, leaseUntil);
       await this.onLedger();
     };
   }

@@ -6,7 +6,7 @@ import type { LogRecord } from '../../src/log/log.ts';
 import type { Batch } from '../../src/pipeline/batch.ts';
 import { SessionMemory } from '../../src/pipeline/steps/sessions.ts';
 import { createSteps } from '../../src/pipeline/steps.ts';
-import { Writer } from '../../src/pipeline/writer.ts';
+import { Writer, type WriterOptions } from '../../src/pipeline/writer.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import type { EventStore } from '../../src/store/events.ts';
 import { createRecompute } from '../../src/store/recompute.ts';
@@ -44,6 +44,7 @@ async function openSite(open = openTables): Promise<Site> {
 function createWriter(
   store: FaultyStore,
   memory = new SessionMemory(0, { turnMs: 1e12, actorsMax: 1e6 }),
+  more: Partial<WriterOptions> = {},
 ): Writer {
   return new Writer({
     erased: null,
@@ -59,6 +60,8 @@ function createWriter(
       await store.waiting();
       await sleep(ms);
     },
+    heldUntil: () => Infinity,
+    ...more,
   });
 }
 
@@ -125,6 +128,26 @@ async function writeWith(site: Site, writer: Writer, met: readonly Fault[], offs
   assert.deepEqual(site.store.faults, [], 'every fault was met');
   return batch;
 }
+
+test('nothing of a writer that was stopped, and goes on after its source was given away', async () => {
+  const { client, store } = await openSite();
+  const slept = Date.now();
+  await sleep(LEASE_MS + 50);
+  const ended = new Error('the assignment ended');
+  const refusals: unknown[] = [];
+  const writer = createWriter(store, undefined, {
+    heldUntil: () => slept,
+    async backOff(_, error) {
+      refusals.push(error);
+      throw ended;
+    },
+  });
+  const batch = batchOf(someRecords(0), contextOfAll());
+  await assert.rejects(writer.write(batch), ended);
+  assert.match(String(refusals[0]), /lease/);
+  assert.deepEqual(await client.select('SELECT 1 FROM events'), []);
+  assert.ok((await writer.lease()) < Date.now(), 'nor may the ledger be written');
+});
 
 test('without faults: mark, then insert; no other word to the server', async () => {
   const site = await openSite();

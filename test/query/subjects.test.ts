@@ -103,11 +103,15 @@ test('what is no id is refused', async (t) => {
 test('views older than raw go too, and their hours are counted anew', async (t) => {
   const { open, store } = await startSubjects(t);
   const app = await open(null);
-  await store.command(
-    `INSERT INTO views (app_id, video_id, view_id, started_at, ended_at, viewer, watch_ms, completed, events, version)
-     SELECT 'a', 'film', concat('v', toString(number)), now64(3) - INTERVAL 200 DAY, now64(3) - INTERVAL 200 DAY,
-       if(number = 0, 'ann', 'bob'), 1000, false, 1, now64(3) FROM numbers(3)`,
-  );
+  for (const [table, hour, value] of [
+    ['views', '', ''],
+    ['views_by_hour', ', hour', ', toStartOfHour(now() - INTERVAL 200 DAY)'],
+  ])
+    await store.command(
+      `INSERT INTO ${table} (app_id, video_id, view_id, started_at, ended_at, viewer, watch_ms, completed, events, version${hour})
+       SELECT 'a', 'film', concat('v', toString(number)), now64(3) - INTERVAL 200 DAY, now64(3) - INTERVAL 200 DAY,
+         if(number = 0, 'ann', 'bob'), 1000, false, 1, now64(3)${value} FROM numbers(3)`,
+    );
   await store.command(
     `INSERT INTO video_metrics_hourly (app_id, video_id, hour, views, viewers, watch_time_seconds, version)
      SELECT 'a', 'film', toStartOfHour(now() - INTERVAL 200 DAY), 3, uniqCombined64State(toString(number)), 3, now64(3) FROM numbers(3)`,
@@ -128,6 +132,13 @@ test('views older than raw go too, and their hours are counted anew', async (t) 
      FROM (SELECT * FROM video_metrics_hourly FINAL)`,
   );
   assert.deepEqual(hour, { views: 2, seconds: 2, viewers: 1 });
+  assert.deepEqual(await store.select('SELECT DISTINCT viewer FROM views_by_hour FINAL'), [
+    { viewer: 'bob' },
+  ]);
+  assert.deepEqual(
+    await store.select("SELECT sum(views) AS views FROM view_hours FINAL WHERE field = 'video_id'"),
+    [{ views: 2 }],
+  );
   const days = await store.select<{ user_id: string }>('SELECT user_id FROM user_engagement_daily FINAL');
   assert.deepEqual(
     days.map(({ user_id }) => user_id),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { insertIdPrefix, type LogSource } from '../../src/store/events.ts';
+import { insertIdPrefix, type LedgerBlock, type LogSource } from '../../src/store/events.ts';
 import { StoreError } from '../../src/store/store-error.ts';
 import {
   batchOf,
@@ -187,42 +187,25 @@ test('sessions that were assigned: by actor, in parts, not those that clients se
   assert.deepEqual(await store.recentSessions(NOON + 11 * MINUTE), [two]);
 });
 
-test('a block of the ledger written again replaces what it said', async () => {
+test('a block of the ledger written again replaces what it said, unless it comes too late', async () => {
   const { client, store } = await openTables();
   const fates = { stored: 5, duplicate: 3, filtered: 0, quarantined: 1 };
   const rows = NASTY.map((app) => ({ app, minute: NOON / 1000, ...fates }));
-  await store.writeLedger({
-    topic: TOPIC,
-    partition: 1,
-    firstOffset: 10,
-    nextOffset: 12,
-    rows,
-    violations: [],
-  });
-  await store.writeLedger({
-    topic: TOPIC,
-    partition: 1,
-    firstOffset: 12,
-    nextOffset: 20,
-    rows,
-    violations: [],
-  });
-  await store.writeLedger({
-    topic: TOPIC,
-    partition: 1,
-    firstOffset: 10,
-    nextOffset: 12,
-    rows,
-    violations: [],
-  });
-  await store.writeLedger({
-    topic: TOPIC,
-    partition: 1,
-    firstOffset: 20,
-    nextOffset: 21,
-    rows: [],
-    violations: [],
-  });
+  const write = (
+    firstOffset: number,
+    nextOffset: number,
+    more: Partial<LedgerBlock> = {},
+    leaseMs = 10_000,
+  ) =>
+    store.writeLedger(
+      { topic: TOPIC, partition: 1, firstOffset, nextOffset, rows, violations: [], ...more },
+      Date.now() + leaseMs,
+    );
+  await write(10, 12);
+  await write(12, 20);
+  await write(10, 12);
+  await write(20, 21, { rows: [] });
+  await assert.rejects(write(12, 14, { rows: [] }, -50), /lease/);
   const ledger = await client.select<Record<string, unknown>>('SELECT * FROM ledger');
   assert.equal(ledger.length, NASTY.length);
   for (const { app_id, ...line } of ledger) {

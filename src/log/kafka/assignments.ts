@@ -12,6 +12,8 @@ export interface AssignmentDependencies extends ReaderDependencies {
   readonly offsets: Offsets;
   readonly run: (assignment: Assignment) => Promise<void>;
   readonly identity: () => CommitIdentity;
+  /** See Assignment.heldUntil. */
+  readonly heldUntil: () => number;
 }
 
 interface Held {
@@ -80,7 +82,7 @@ export class Assignments {
   }
 
   async #open(partition: number, signal: AbortSignal): Promise<Assignment> {
-    const { topic, group, offsets, identity } = this.#deps;
+    const { topic, group, offsets, identity, heldUntil } = this.#deps;
     const all = await offsets.committed(group, topic, [partition], signal);
     const committed: Committed = all.get(partition) ?? { offset: 0, metadata: '' };
     const end = await offsets.end(topic, partition, signal);
@@ -92,6 +94,7 @@ export class Assignments {
       read: (maxBytes, waitMs) => reader.read(maxBytes, waitMs),
       seek: (offset) => reader.seek(offset),
       endOffset: () => reader.end,
+      heldUntil,
       async commit(offset, metadata) {
         signal.throwIfAborted();
         if (Buffer.byteLength(metadata) > METADATA_BYTES_MAX)

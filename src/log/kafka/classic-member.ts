@@ -57,6 +57,7 @@ class ClassicMember {
   #memberId = '';
   #generation = -1;
   #heardAt = performance.now();
+  #heldUntil = -Infinity;
   /** Partitions when this member, as the one who hands out, last did. */
   #handedOut: number | null = null;
 
@@ -70,7 +71,9 @@ class ClassicMember {
       epoch: this.#generation,
       coordinated: false,
     });
-    this.#assignments = new Assignments({ ...deps, topic: options.topic, group: options.group, identity });
+    const { topic, group } = options;
+    const heldUntil = (): number => this.#heldUntil;
+    this.#assignments = new Assignments({ ...deps, topic, group, identity, heldUntil });
     this.#joined.promise.catch(() => {});
     this.#loop = this.#run();
   }
@@ -115,6 +118,7 @@ class ClassicMember {
     const isLeader = meeting.leader === meeting.memberId;
     const assignments = isLeader ? await this.#handOut(meeting) : [];
     if (!isLeader) this.#handedOut = null;
+    const sentAt = performance.now();
     const { assignment } = await cluster.request(
       this.#connections,
       await cluster.coordinatorOf(group),
@@ -128,7 +132,7 @@ class ClassicMember {
       assignments,
     );
     this.#generation = meeting.generationId;
-    this.#heardAt = performance.now();
+    this.#heard(sentAt);
     this.#joined.resolve();
     if (this.#stopping.signal.aborted || assignment.length === 0) return;
     const mine = decodeConsumerProtocolAssignment(assignment).assignedPartitions;
@@ -189,6 +193,7 @@ class ClassicMember {
       return false;
     try {
       const broker = await cluster.coordinatorOf(group);
+      const sentAt = performance.now();
       await cluster.request(
         this.#connections,
         broker,
@@ -198,7 +203,7 @@ class ClassicMember {
         this.#memberId,
         null,
       );
-      this.#heardAt = performance.now();
+      this.#heard(sentAt);
       return true;
     } catch (error) {
       if (answerOf(error) === 'REBALANCE_IN_PROGRESS') return false;
@@ -208,6 +213,12 @@ class ClassicMember {
       this.#deps.onFault(error);
       return true;
     }
+  }
+
+  /** A broker answered what was sent then: the session lasts from when it came there. */
+  #heard(sentAt: number): void {
+    this.#heardAt = performance.now();
+    this.#heldUntil = sentAt + this.#options.sessionTimeoutMs;
   }
 
   async #onFailure(error: unknown): Promise<void> {

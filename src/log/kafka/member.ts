@@ -21,7 +21,8 @@ export interface MemberOptions {
   readonly rebalanceTimeoutMs: number;
 }
 
-export interface MemberDependencies extends Omit<AssignmentDependencies, 'identity' | 'topic' | 'group'> {
+export interface MemberDependencies
+  extends Omit<AssignmentDependencies, 'identity' | 'heldUntil' | 'topic' | 'group'> {
   readonly cluster: Cluster;
 }
 
@@ -64,6 +65,7 @@ class Member {
   /** What the broker was last told that this member has. */
   #told = '';
   #heardAt = performance.now();
+  #heldUntil = -Infinity;
   /** Wakes the loop when there is something to tell. */
   #wake = new AbortController();
 
@@ -76,7 +78,9 @@ class Member {
       epoch: this.#epoch,
       coordinated: true,
     });
-    this.#assignments = new Assignments({ ...deps, topic: options.topic, group: options.group, identity });
+    const { topic, group } = options;
+    const heldUntil = (): number => this.#heldUntil;
+    this.#assignments = new Assignments({ ...deps, topic, group, identity, heldUntil });
     this.#joined.promise.catch(() => {});
     this.#loop = this.#run();
   }
@@ -118,7 +122,10 @@ class Member {
     this.#topicId = (cluster.placeOf(topic) ?? (await cluster.refresh(topic))).topicId;
     const broker = await cluster.coordinatorOf(group);
     const has = this.#assignments.partitions;
+    const sentAt = performance.now();
     const answer = await this.#send(broker, this.#epoch, has);
+    // A session lasts for several heartbeats; how many is the broker's setting, which it does not tell.
+    this.#heldUntil = sentAt + Math.min(answer.heartbeatIntervalMs, this.#options.sessionTimeoutMs);
     this.#told = has.join();
     this.#whole = false;
     this.#heardAt = performance.now();

@@ -196,4 +196,9 @@ class LocalAssignment implements Assignment {
   endOffset(): number {
     return this.#source.end;
   }
+
+  /** The lock on the folder keeps others out, frozen or not. */
+  heldUntil(): number {
+    return Infinity;
+  }
 }

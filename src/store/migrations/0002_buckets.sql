@@ -70,6 +70,57 @@ ENGINE = {engine:ReplacingMergeTree(version)}
 ORDER BY (app_id, video_id, view_id)
 TTL toDateTime(started_at) + INTERVAL {retention_sessions_days} DAY;
 
+-- The same views by the hour in which they begin, so that a question about a week reads a week. A view whose beginning
+-- moved leaves a row that says it is gone in the hour where it was.
+CREATE TABLE IF NOT EXISTS {database}.views_by_hour {on_cluster}
+(
+    app_id LowCardinality(String),
+    hour DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    video_id String CODEC(ZSTD(1)),
+    view_id String CODEC(ZSTD(1)),
+    started_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    ended_at DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    viewer String CODEC(ZSTD(1)),
+    event_name LowCardinality(String),
+    country LowCardinality(String),
+    device LowCardinality(String),
+    browser LowCardinality(String),
+    os LowCardinality(String),
+    referrer LowCardinality(String),
+    utm_source LowCardinality(String),
+    utm_campaign LowCardinality(String),
+    is_bot Bool,
+    watch_ms Float64 CODEC(ZSTD(1)),
+    duration_ms Nullable(Float64) CODEC(ZSTD(1)),
+    completed Bool,
+    events UInt32,
+    errors UInt32,
+    version DateTime64(3, 'UTC') CODEC(ZSTD(1)),
+    gone UInt8
+)
+ENGINE = {engine:ReplacingMergeTree(version, gone)}
+PARTITION BY toYYYYMM(hour)
+ORDER BY (app_id, hour, video_id, view_id)
+TTL hour + INTERVAL {retention_sessions_days} DAY;
+
+-- What the views that begin in an hour add up to: all of them (field ''), and by each value of one of their fields.
+CREATE TABLE IF NOT EXISTS {database}.view_hours {on_cluster}
+(
+    app_id LowCardinality(String),
+    field LowCardinality(String),
+    hour DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    value String CODEC(ZSTD(1)),
+    views UInt64,
+    viewers AggregateFunction(uniqCombined64, String),
+    watch_ms Float64,
+    completed UInt64,
+    version DateTime64(3, 'UTC') CODEC(ZSTD(1))
+)
+ENGINE = {engine:ReplacingMergeTree(version)}
+PARTITION BY toYYYYMM(hour)
+ORDER BY (app_id, field, hour, value)
+TTL hour + INTERVAL {retention_sessions_days} DAY;
+
 -- Seed 000's five-minute rollup.
 CREATE TABLE IF NOT EXISTS {database}.video_rollup_5m {on_cluster}
 (

@@ -21,7 +21,10 @@ CREATE TABLE IF NOT EXISTS {database}.ledger_blocks {on_cluster}
     violation_expected Array(String),
     violation_event_id Array(String),
     violation_count Array(UInt64),
-    version DateTime64(3, 'UTC') DEFAULT now64(3)
+    lease_until DateTime64(3, 'UTC') DEFAULT now64(3) + INTERVAL 1 HOUR,
+    version DateTime64(3, 'UTC') DEFAULT now64(3),
+    -- As for events: what a process wrote that has lost the partition, and does not know it yet.
+    CONSTRAINT lease CHECK lease_until >= now64(3)
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
 ORDER BY (log_topic, log_partition, first_offset)

@@ -65,8 +65,8 @@ export async function askMetrics(
   if (question.range.from >= question.range.to) return { series: [], truncated: false };
   const measure = measureOf(question.metric, question.exact);
   if (measure.of === 'views')
-    return await useViews(store, moments, question, async (views, values) => {
-      const source = viewStatesSql(measure, views, question, values);
+    return await useViews(store, moments, question, async (views, values, hours) => {
+      const source = viewStatesSql(measure, views, question, hours, values);
       return await readSeries(store, question, values, { source, measure, having: '1' });
     });
   const dirty = await readDirtyBuckets(store, question.apps, question.range);

@@ -3,6 +3,7 @@ import { watchPercentageSql } from '../sql/measures.ts';
 import { IS_ERROR } from '../sql/metric-measures.ts';
 import { countsSource, eventsSource, impressionsSource, type SourceScope } from '../sql/report-sources.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
+import { hoursOfRange } from '../sql/view-hours.ts';
 import { VIEW_DIMENSIONS } from '../sql/views.ts';
 import { StoreError } from '../store-error.ts';
 import type { ViewMoments } from '../view-moments.ts';
@@ -87,6 +88,7 @@ function viewsSource(viewsSql: ViewsSql, question: ReportQuestion, values: SqlVa
     apps: appsSql(values, apps),
     views: '1',
     where: `${started} AND ${bots ? '1' : 'NOT is_bot'}`,
+    hours: hoursOfRange(range, values),
   };
   return `(${viewsSql(
     scope,

@@ -1,13 +1,14 @@
 import { currentViewsSql, momentViewsSql, type ViewScope } from '../sql/current.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
+import type { CountedHours } from '../sql/view-hours.ts';
 import type { ViewDimension } from '../sql/views.ts';
 import type { ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, readSplitViews, type StoreReader, splitListSql } from './buckets.ts';
 
 /** SELECT of the views in scope, exact at this moment. */
 export type ViewsSql = (
-  scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+  scope: Pick<ViewScope, 'apps' | 'views' | 'where' | 'hours'>,
   dimensions: readonly ViewDimension[],
 ) => string;
 
@@ -20,18 +21,20 @@ export interface ViewsWanted {
 
 /**
  * Runs a question about views. On one server all questions of a moment share what was folded for it; over shards each
- * folds for itself, on the shards. `values` are those that the views' SQL already uses.
+ * folds for itself, on the shards. `values` are those that the views' SQL already uses; `hours`: which hours are counted as
+ * the moment has them, null where that is not known.
  */
 export async function useViews<T>(
   store: StoreReader,
   moments: ViewMoments,
   { apps, range, gapLimitMs }: ViewsWanted,
-  question: (views: ViewsSql, values: SqlValues) => Promise<T>,
+  question: (views: ViewsSql, values: SqlValues, hours: CountedHours | null) => Promise<T>,
 ): Promise<T> {
   if (!store.sharded)
-    return await moments.use((moment) =>
-      question((scope, dimensions) => momentViewsSql(scope, moment, dimensions), new SqlValues()),
-    );
+    return await moments.use((moment) => {
+      const views: ViewsSql = (scope, dimensions) => momentViewsSql(scope, moment, dimensions);
+      return question(views, new SqlValues(), moment);
+    });
   // A late event of any bucket may move the beginning of a view into the range or out of it: all dirty ones matter.
   const dirty = await readDirtyBuckets(store, apps, null);
   const splitViews = await readSplitViews(store, apps, range, dirty);
@@ -40,5 +43,6 @@ export async function useViews<T>(
   return await question(
     (scope, dimensions) => currentViewsSql({ ...scope, ...lists, dimensions, gapLimitMs }),
     values,
+    null,
   );
 }

@@ -33,6 +33,8 @@ export interface ViewScope {
   readonly views: string;
   /** Condition on the finished view (started_at, the dimensions, is_bot …), or '1'. */
   readonly where: string;
+  /** Condition on `hour` and `app_id`, which holds in the hours where these views begin; default: it is not known. */
+  readonly hours?: string;
   readonly gapLimitMs: number;
   /** What the answer needs beside the keys, the viewer and the measures; default all. */
   readonly dimensions?: readonly ViewDimension[];
@@ -83,16 +85,16 @@ WHERE ${where}`;
  * table says.
  */
 export function momentViewsSql(
-  scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+  scope: Pick<ViewScope, 'apps' | 'views' | 'where' | 'hours'>,
   moment: { readonly table: string; readonly intact: string },
   dimensions: readonly ViewDimension[],
 ): string {
-  const { apps, views, where } = scope;
+  const { apps, views, where, hours } = scope;
   const columns = viewColumns(dimensions).join(', ');
   const touched = `SELECT app_id, video_id, view_id FROM ${moment.table} WHERE ${moment.intact} AND ${apps} AND ${views}`;
   return `
-SELECT ${columns} FROM views FINAL
-WHERE ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
+SELECT ${columns} FROM ${hours === undefined ? 'views' : 'views_by_hour'} FINAL
+WHERE ${hours ?? '1'} AND ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
 UNION ALL
 SELECT ${columns} FROM ${moment.table}
 WHERE ${moment.intact} AND ${apps} AND ${views} AND (${where})`;

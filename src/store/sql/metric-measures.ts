@@ -33,7 +33,7 @@ export const DIMENSIONS = [
 ] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-type Aggregate = 'sum' | 'avg' | 'uniqCombined64' | 'uniqExact';
+type Aggregate = 'sum' | 'avgWeighted' | 'uniqCombined64' | 'uniqExact';
 
 /** A recomputed five-minute table that holds a metric, by app and one more column. */
 interface Rollup {
@@ -64,6 +64,8 @@ interface ViewMeasure {
   readonly condition: string;
   /** The total is divided by this. */
   readonly divisor: number;
+  /** The same state of a row of `view_hours`. */
+  readonly ofHour: string;
 }
 
 /** Conditions on a row of `events` (product §5). */
@@ -140,21 +142,37 @@ const MEASURES: Readonly<Record<Metric, EventMeasure | ViewMeasure>> = {
     videoRollup('uniqCombined64MergeState(reach)'),
     false,
   ),
-  views: { of: 'views', aggregate: 'sum', argument: 'toUInt64(1)', condition: '1', divisor: 1 },
+  views: {
+    of: 'views',
+    aggregate: 'sum',
+    argument: 'toUInt64(1)',
+    condition: '1',
+    divisor: 1,
+    ofHour: 'sumState(views)',
+  },
   viewers: {
     of: 'views',
     aggregate: 'uniqCombined64',
     argument: 'viewer',
     condition: "viewer != ''",
     divisor: 1,
+    ofHour: 'uniqCombined64MergeState(viewers)',
   },
-  watch_time_seconds: { of: 'views', aggregate: 'sum', argument: 'watch_ms', condition: '1', divisor: 1000 },
+  watch_time_seconds: {
+    of: 'views',
+    aggregate: 'sum',
+    argument: 'watch_ms',
+    condition: '1',
+    divisor: 1000,
+    ofHour: 'sumState(watch_ms)',
+  },
   completion_rate: {
     of: 'views',
-    aggregate: 'avg',
-    argument: 'toUInt8(completed)',
+    aggregate: 'avgWeighted',
+    argument: 'toFloat64(completed), toUInt64(1)',
     condition: '1',
     divisor: 1,
+    ofHour: 'avgWeightedStateArray([1., 0.], [completed, toUInt64(views - completed)])',
   },
 };
 

@@ -3,6 +3,7 @@ import { type Filter, filterSql, filtersSql } from './filters.ts';
 import type { Dimension, EventMeasure, ViewMeasure } from './metric-measures.ts';
 import { BUCKET_MS, BUCKET_OF, type TimeRange, timestampSql, wholeBuckets } from './range.ts';
 import { appsSql, type SqlValues } from './values.ts';
+import { type CountedHours, hourField, hoursOfRange, splitHours } from './view-hours.ts';
 import { VIEW_DIMENSIONS, type ViewDimension } from './views.ts';
 
 /**
@@ -94,18 +95,42 @@ WHERE ${appsSql(values, question.apps)} AND ${timestampSql(question.range, value
 GROUP BY ALL`;
 }
 
+/** `counted`: which hours may be taken as they were counted; null: none. */
 export function viewStatesSql(
   measure: ViewMeasure,
   viewsSql: (
-    scope: Pick<ViewScope, 'apps' | 'views' | 'where'>,
+    scope: Pick<ViewScope, 'apps' | 'views' | 'where' | 'hours'>,
     dimensions: readonly ViewDimension[],
   ) => string,
   question: StatesQuestion,
+  counted: CountedHours | null,
+  values: SqlValues,
+): string {
+  const field = counted === null ? null : hourField(measure, question);
+  if (counted === null || field === null) {
+    const hours = hoursOfRange(question.range, values);
+    return oneByOneSql(measure, viewsSql, question, hours, values);
+  }
+  const parts = splitHours(field, counted, question, values);
+  return `
+${oneByOneSql(measure, viewsSql, question, parts.rest, values)}
+UNION ALL
+SELECT ${headSql(false, 'hour', question, values)}, ${measure.ofHour} AS s
+FROM ${parts.counted}
+GROUP BY ALL
+HAVING ${parts.unchanged}`;
+}
+
+function oneByOneSql(
+  measure: ViewMeasure,
+  viewsSql: Parameters<typeof viewStatesSql>[1],
+  question: StatesQuestion,
+  hours: string,
   values: SqlValues,
 ): string {
   const foreign = question.filters.filter((f) => !VIEW_FIELDS.includes(f.field));
   const views = viewsSql(
-    { apps: appsSql(values, question.apps), ...viewFilterSql(question, values) },
+    { apps: appsSql(values, question.apps), hours, ...viewFilterSql(question, values) },
     neededDimensions(question, foreign.length > 0),
   );
   return `

@@ -1,5 +1,11 @@
 import { BUCKET_OF } from './range.ts';
-import { bucketStatesSql, foldViewsSql, VIEW_BUCKET_COLUMNS, VIEW_COLUMNS } from './views.ts';
+import {
+  bucketStatesSql,
+  foldViewsSql,
+  VIEW_BUCKET_COLUMNS,
+  VIEW_COLUMNS,
+  VIEW_DIMENSIONS,
+} from './views.ts';
 
 /**
  * The statements of a moment (store/view-moments.ts): every view with rows in a dirty bucket, finished, in a table.
@@ -29,7 +35,8 @@ export function fillStatesSql(table: string, dirty: string, gapLimitMs: number):
 }
 
 export function createViewsSql(table: string): string {
-  return `CREATE TABLE ${table} ENGINE = Memory AS SELECT ${VIEW} FROM views WHERE 0`;
+  return `CREATE TABLE ${table} ENGINE = Memory AS
+SELECT ${VIEW}, CAST([], 'Array(DateTime(''UTC''))') AS start_hours FROM views WHERE 0`;
 }
 
 /** The views that have states there, with what the clean buckets know of them. */
@@ -40,5 +47,18 @@ export function fillViewsSql(table: string, states: string, dirty: string, gapLi
     UNION ALL
     SELECT ${STATE} FROM view_buckets FINAL WHERE ${VIEW_KEY} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
   )`;
-  return `INSERT INTO ${table} SELECT ${VIEW} FROM (${foldViewsSql(all, gapLimitMs)})`;
+  const folded = foldViewsSql(all, gapLimitMs, VIEW_DIMENSIONS, ['start_hours']);
+  return `INSERT INTO ${table} SELECT ${VIEW}, start_hours FROM (${folded})`;
+}
+
+/**
+ * `app_id, second`: the hours that the recomputed tables may not have right. Those of the dirty buckets, and those in
+ * which a view of the moment begins, or did before: its beginning was then in a bucket that is dirty now, or that still
+ * has a state from which it could begin.
+ */
+export function openHoursSql(table: string, dirty: string): string {
+  return `
+SELECT app_id, toUnixTimestamp(toStartOfHour(bucket)) AS second FROM (${dirty})
+UNION DISTINCT
+SELECT app_id, toUnixTimestamp(arrayJoin(start_hours)) AS second FROM ${table}`;
 }

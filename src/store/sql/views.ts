@@ -148,15 +148,19 @@ FROM
 )`;
 }
 
-/** Bucket states (`source`: a table or a subquery in parentheses) folded into views (VIEW_COLUMNS). */
+/**
+ * Bucket states (`source`: a table or a subquery in parentheses) folded into views (VIEW_COLUMNS). `start_hours`: those of
+ * the buckets in which the view could begin, its own among them.
+ */
 export function foldViewsSql(
   source: string,
   gapLimitMs: number,
   dimensions: readonly ViewDimension[] = VIEW_DIMENSIONS,
+  more: readonly 'start_hours'[] = [],
 ): string {
   const attributes = ['viewer', ...dimensions];
   return `
-SELECT app_id, video_id, view_id,
+SELECT ${more.map((name) => `${name}, `).join('')}app_id, video_id, view_id,
   fromUnixTimestamp64Milli(toInt64(bitShiftRight(start, 72)), 'UTC') AS started_at,
   fromUnixTimestamp64Milli(last, 'UTC') AS ended_at,
   ${attributes.map((name, i) => `first.${i + 1} AS ${name}`).join(', ')},
@@ -171,6 +175,7 @@ FROM
   SELECT app_id, video_id, view_id,
     minIf(start_key, start_key != 0) AS start,
     max(last_ms) AS last,
+    ${more.includes('start_hours') ? "groupUniqArrayIf(toDateTime(toStartOfHour(bucket), 'UTC'), start_key != 0) AS start_hours," : ''}
     argMinIf(tuple(${attributes.join(', ')}), start_key, start_key != 0) AS first,
     max(end_watch_ms) AS end_watch,
     sum(increments) AS heartbeats,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openKafkaLog } from '../../../src/log/kafka/kafka.ts';
 import { createTopics } from '../../../src/log/kafka/topics.ts';
 import type { Assignment, Log, LogRecord, Topic } from '../../../src/log/log.ts';
@@ -86,6 +87,20 @@ for (const [kind, properties] of [
       victim.process.kill('SIGKILL');
       const { assignment, membership } = await hold(topic, 'g');
       assert.deepEqual(text(await readCount(assignment, 1)), ['b']);
+      await membership.stop();
+    });
+
+    it('hold their partitions for as long as a broker answers them', async () => {
+      const { topic } = await openTopic('held', 1);
+      const { assignment, membership } = await hold(topic, 'g');
+      assert.ok(assignment.heldUntil() <= performance.now() + SESSION_MS);
+      const first = assignment.heldUntil();
+      while (assignment.heldUntil() === first) await delay(20);
+      kafka.freeze();
+      // While it is answered it is never that far behind.
+      while (performance.now() < assignment.heldUntil() + SESSION_MS) await delay(20);
+      kafka.thaw();
+      while (!assignment.signal.aborted && assignment.heldUntil() < performance.now()) await delay(20);
       await membership.stop();
     });
 
