@@ -38,6 +38,7 @@ export interface DashboardOutcome extends DashboardPlan {
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
 const STEP_SECONDS = 10;
 const STEPS = 12;
 const FIGURES = ['viewers', 'views', 'watch_time_seconds', 'completion_rate', 'events', 'errors'];
@@ -53,8 +54,9 @@ interface Asked {
 function pageQuestions(now: number, caller: number): readonly Asked[] {
   const app = APPS[caller % APPS.length];
   const days = caller % 3 === 0 ? 1 : 7;
-  const end = days === 1 ? now : Math.ceil(now / DAY_MS) * DAY_MS;
-  const from = days === 1 ? Math.floor(now / HOUR_MS) * HOUR_MS - 23 * HOUR_MS : end - days * DAY_MS;
+  const minute = Math.ceil(now / MINUTE_MS) * MINUTE_MS;
+  const end = days === 1 ? minute : Math.ceil(now / DAY_MS) * DAY_MS;
+  const from = days === 1 ? Math.floor(minute / HOUR_MS) * HOUR_MS - 23 * HOUR_MS : end - days * DAY_MS;
   const of = app === null ? '' : `&app_id=${app}`;
   const path = (start: number, stop: number, words: string) =>
     `/metrics?from=${new Date(start).toISOString()}&to=${new Date(stop).toISOString()}${of}&timezone=UTC&${words}`;

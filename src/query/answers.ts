@@ -2,9 +2,9 @@
  * Answers that are given more than once, for every question in one place.
  *
  * In: a question (route, parameters, the apps that its caller may see) and a way to answer it. Out: the bytes of the
- * answer. An answer is given again only if it began to be made less than `freshMs` ago and this process stored nothing
- * since; so it is what a new one would have been at most that long ago. Equal questions that come together are asked
- * once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since. A
+ * answer. An answer is given again only if it began to be made less than `freshMs` ago, and nobody changed anything through
+ * this process since; so it is what a new one would have been at most that long ago. Equal questions that come together
+ * are asked once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since. A
  * question that says so itself is answered from what was made in its own time, whatever was stored meanwhile.
  */
 import { hash } from 'node:crypto';
@@ -16,8 +16,8 @@ export interface AnswersOptions {
   readonly freshMs: number;
   /** How long an answer about a time that is over is kept; it is held against the store each time. */
   readonly settledMs: number;
-  /** Another number whenever this process stored something. */
-  readonly version: () => number;
+  /** Somebody asks afresh: what answers are made of is to be looked at anew, too. Default: nothing. */
+  readonly afresh?: () => void;
   /** What became of a question: `hit` from the cache, `shared` with one under way, `settled`, `miss`, `afresh`. */
   readonly observe: (outcome: AnswerOutcome) => void;
 }
@@ -65,14 +65,12 @@ export function createAnswers(options: AnswersOptions): Answers {
   let changes = 0;
   let forgotten = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
-  // Versions count from the start of a process, so another process's answers are not for this one once it stores.
+  // Changes count from the start of a process, so another process's answers are not for this one once it changed something.
   const self = hash('sha256', `${process.pid} ${performance.timeOrigin}`, 'base64url').slice(0, 8);
 
   function version(): string {
-    const stored = options.version();
     // Once that time is over nobody gives out an answer that began before the change.
-    const changed = performance.now() - changedAt <= freshMs;
-    return stored === 0 && !changed ? '' : `${self} ${stored} ${changes}`;
+    return performance.now() - changedAt > freshMs ? '' : `${self} ${changes}`;
   }
 
   async function makeAndKeep(
@@ -108,6 +106,7 @@ export function createAnswers(options: AnswersOptions): Answers {
   ): Promise<Uint8Array> {
     const key = keyOf(question, forgotten === 0 ? 'kept' : `kept ${self} ${forgotten}`);
     const afresh = question.afresh || freshMs === 0 || keptMs === 0;
+    if (afresh) options.afresh?.();
     const under = flights.get(key);
     if (under !== undefined && !afresh) {
       observe('shared');
@@ -143,6 +142,7 @@ export function createAnswers(options: AnswersOptions): Answers {
     async give(question, make) {
       if (question.keptMs !== undefined) return await giveKept(question, question.keptMs, make);
       if (freshMs === 0 || question.afresh) {
+        options.afresh?.();
         observe('afresh');
         return await make();
       }

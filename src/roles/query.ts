@@ -28,13 +28,18 @@ export async function openQuery(house: House): Promise<void> {
   const catalog = await forOperator(house.catalog.open());
   watchPart(house, 'catalogue', catalog);
   const cache = openAnswerCache(house);
-  const moments = openViewMoments({ store: store.client, gapLimitMs: config.gapLimitMs, log: house.logger });
+  const moments = openViewMoments({
+    store: store.client,
+    gapLimitMs: config.gapLimitMs,
+    freshMs: config.answerFreshMs,
+    log: house.logger,
+  });
   closers.add('moments', () => moments.close());
   const answers = createAnswers({
     cache,
     freshMs: config.answerFreshMs,
+    afresh: () => moments.expire(),
     settledMs: config.answerSettledSeconds * 1000,
-    version: () => metrics.eventsInserted.total,
     observe: (outcome) => metrics.http.answers.add(outcome, 1),
   });
   const bounded = boundStore(store.client, config.questionsAtOnceMax);

@@ -39,7 +39,7 @@ export const cacheSettings = {
     1_000,
     0,
     60_000,
-    'An answer may be given again so long after it began to be made, if this process stored nothing since. 0: never.',
+    'How old what an answer says may be, so that equal questions are asked once. 0: every question is asked afresh.',
   ),
   answerSettledSeconds: number(
     'ANALYTICS_ANSWER_SETTLED_SECONDS',

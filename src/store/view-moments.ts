@@ -2,8 +2,9 @@
  * The views with rows in dirty buckets at one moment, finished, for all questions of that moment.
  *
  * In: questions about views. Out: for each a table that holds all that was readable when the question came. Folding raw
- * rows costs 1 us a row, so it is done once for all who ask: questions that come while one moment is made wait for the
- * next and share it, as writers share a group commit. A moment in which nothing landed is the one before. What can be
+ * rows costs 1 us a row, so it is done once for all who ask, and again when what was made is `freshMs` old: shortly before
+ * that for those who come later, while there are such. Questions that find nothing fresh wait for the same one, as writers
+ * share a group commit. A moment in which nothing landed is the one before. What can be
  * lost: nothing; the table is in the server's memory, and a statement that finds it changed fails and is tried again.
  */
 import { randomBytes } from 'node:crypto';
@@ -11,8 +12,10 @@ import type { StoreClient } from './client.ts';
 import { type DirtyBuckets, dirtyLiteralSql, readDirtyBuckets } from './questions/buckets.ts';
 import {
   bucketPrintsSql,
+  createHoursSql,
   createStatesSql,
   createViewsSql,
+  fillHoursSql,
   fillStatesSql,
   fillViewsSql,
   openHoursSql,
@@ -34,11 +37,20 @@ export interface ViewMoment {
   readonly table: string;
   /** Condition that fails the statement when the table is not what it was. */
   readonly intact: string;
+  /** The open hours, added up when somebody first asks for them. Rejects with StoreError. */
+  hours(): Promise<KeptTable>;
+}
+
+export interface KeptTable {
+  readonly table: string;
+  readonly intact: string;
 }
 
 export interface ViewMoments {
-  /** Runs the question on a moment that began after this call. Rejects as it does, or with StoreError. */
+  /** Runs the question on a moment that began `freshMs` before this call or later. Rejects as it does, or with StoreError. */
   use<T>(question: (moment: ViewMoment) => Promise<T>): Promise<T>;
+  /** Nothing that was made before is used any more. */
+  expire(): void;
   close(): Promise<void>;
 }
 
@@ -46,6 +58,8 @@ export interface ViewMomentsOptions {
   readonly store: Pick<StoreClient, 'select' | 'command'>;
   readonly gapLimitMs: number;
   readonly log: { debug(facts: object, message: string): void };
+  /** How old a moment may be; one that is dear to make may be older, by three times what it took. Default: 0. */
+  readonly freshMs?: number;
   /** The table is dropped when nobody asked for so long. Default: 60,000. */
   readonly idleMs?: number;
 }
@@ -59,6 +73,7 @@ interface Moment extends ViewMoment {
 
 const PREFIX = 'view_moment_';
 const IDLE_MS = 60_000;
+const AGE_FACTOR = 3;
 /** Of a process that ended without dropping it. */
 const ORPHAN_HOURS = 2;
 const THROWN = 395;
@@ -72,25 +87,50 @@ const LONG = {
 };
 
 export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
-  const { idleMs = IDLE_MS } = options;
+  const { idleMs = IDLE_MS, freshMs = 0 } = options;
   const maker = new MomentMaker(options);
   let current: Moment | null = null;
   let running: Promise<unknown> = Promise.resolve();
   let next: Promise<Moment> | null = null;
   let idle: NodeJS.Timeout | undefined;
+  /** Of the last that was made, by `performance.now()`; when it began counts, also for one that was looked at again. */
+  let beganAt = -Infinity;
+  let tookMs = 0;
+  /** When the one under way began; null when there is none. */
+  let underWay: { readonly beganAt: number; readonly made: Promise<Moment> } | null = null;
+  let expiredAt = -Infinity;
+
+  const maxAge = (): number => (freshMs === 0 ? 0 : Math.max(freshMs, AGE_FACTOR * tookMs));
+  const isFresh = (began: number): boolean =>
+    freshMs > 0 && began >= expiredAt && performance.now() - began <= maxAge();
+
+  async function freshMoment(): Promise<Moment> {
+    if (current !== null && isFresh(beganAt)) {
+      // Soon it is too old: the next caller is not to wait for another.
+      const isHalfOver = performance.now() - beganAt > maxAge() / 2;
+      if (isHalfOver && underWay === null) nextMoment().catch(() => {});
+      return current;
+    }
+    if (underWay !== null && isFresh(underWay.beganAt)) return await underWay.made;
+    return await nextMoment();
+  }
 
   /** The one that begins when the one under way is done; everybody who comes until then shares it. */
   function nextMoment(): Promise<Moment> {
     next ??= (async () => {
       await running;
+      const began = performance.now();
       const made = (async () => {
         next = null;
         const before = current;
         current = await maker.advance(before);
+        beganAt = began;
+        tookMs = performance.now() - began;
         if (before !== null && before !== current) retire(before);
         return current;
       })();
-      running = made.catch(() => {});
+      underWay = { beganAt: began, made };
+      running = made.catch(() => {}).then(() => void (underWay = null));
       return await made;
     })();
     return next;
@@ -98,7 +138,7 @@ export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
 
   function retire(moment: Moment): void {
     moment.superseded = true;
-    if (moment.users === 0) maker.drop(moment.table);
+    if (moment.users === 0) maker.dropMoment(moment);
   }
 
   function forget(moment: Moment | null): void {
@@ -111,7 +151,7 @@ export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
     async use(question) {
       clearTimeout(idle);
       for (let attempt = 0; ; attempt++) {
-        const moment = await nextMoment();
+        const moment = await freshMoment();
         moment.users++;
         try {
           return await question(moment);
@@ -119,11 +159,14 @@ export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
           if (attempt > 0 || !isLost(error)) throw error;
           forget(moment);
         } finally {
-          if (--moment.users === 0 && moment.superseded) maker.drop(moment.table);
+          if (--moment.users === 0 && moment.superseded) maker.dropMoment(moment);
           clearTimeout(idle);
           idle = setTimeout(() => void running.then(() => forget(current)), idleMs).unref();
         }
       }
+    },
+    expire() {
+      expiredAt = performance.now();
     },
     async close() {
       clearTimeout(idle);
@@ -138,6 +181,8 @@ export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
 function isLost(error: unknown): boolean {
   return error instanceof StoreError && (error.code === THROWN || error.code === UNKNOWN_TABLE);
 }
+
+const hoursOf = (table: string): string => `${table}_hours`;
 
 class MomentMaker {
   readonly #options: ViewMomentsOptions;
@@ -165,7 +210,16 @@ class MomentMaker {
     try {
       const intact = await this.#fill(table, list);
       const open = await this.#readOpenHours(table, list);
-      return { dirty, open, at: clock!.now, table, print, intact, users: 0, superseded: false };
+      const facts = { dirty, open, at: clock!.now, table, print, intact };
+      let adding: Promise<KeptTable> | null = null;
+      const hours = async () => {
+        adding ??= this.#addHours(facts);
+        return await adding.catch((error) => {
+          adding = null;
+          throw error;
+        });
+      };
+      return { ...facts, hours, users: 0, superseded: false };
     } catch (error) {
       this.drop(table);
       throw error;
@@ -174,20 +228,36 @@ class MomentMaker {
 
   /** Gives the condition that the table is as it is now. */
   async #fill(table: string, dirty: string): Promise<string> {
-    const { store, gapLimitMs } = this.#options;
-    const run = (sql: string) => store.command(sql, {}, { settings: { ...LONG, ...QUICK } });
+    const { gapLimitMs } = this.#options;
     const states = this.#name();
     try {
-      await run(createStatesSql(states));
-      await run(fillStatesSql(states, dirty, gapLimitMs));
-      await run(createViewsSql(table));
-      await run(fillViewsSql(table, states, dirty, gapLimitMs));
-      const [row] = await store.select<{ rows: number }>(`SELECT count() AS rows FROM ${table}`);
-      // An aggregate has a row where the table has none, so that this is looked at whatever is left of it.
-      return `(SELECT throwIf(count() != ${row!.rows}, 'the moment is lost') FROM ${table}) = 0`;
+      await this.#run(createStatesSql(states));
+      await this.#run(fillStatesSql(states, dirty, gapLimitMs));
+      await this.#run(createViewsSql(table));
+      await this.#run(fillViewsSql(table, states, dirty, gapLimitMs));
+      return await this.#intact(table);
     } finally {
       this.drop(states);
     }
+  }
+
+  async #addHours({ table, open }: Pick<ViewMoment, 'table' | 'open'>): Promise<KeptTable> {
+    const sums = hoursOf(table);
+    const hours = dirtyLiteralSql({ apps: open.apps, buckets: open.hours });
+    await this.#run(`DROP TABLE IF EXISTS ${sums} SYNC`);
+    await this.#run(createHoursSql(sums));
+    await this.#run(fillHoursSql(sums, table, hours));
+    return { table: sums, intact: await this.#intact(sums) };
+  }
+
+  async #run(sql: string): Promise<void> {
+    await this.#options.store.command(sql, {}, { settings: { ...LONG, ...QUICK } });
+  }
+
+  /** The condition that the table is as it is now. An aggregate has a row, whatever is left of the table. */
+  async #intact(table: string): Promise<string> {
+    const [row] = await this.#options.store.select<{ rows: number }>(`SELECT count() AS rows FROM ${table}`);
+    return `(SELECT throwIf(count() != ${row!.rows}, 'the moment is lost') FROM ${table}) = 0`;
   }
 
   async #readOpenHours(table: string, dirty: string): Promise<OpenHours> {
@@ -201,6 +271,11 @@ class MomentMaker {
 
   #name(): string {
     return `${PREFIX}${this.#instance}_${++this.#made}`;
+  }
+
+  dropMoment({ table }: ViewMoment): void {
+    this.drop(table);
+    this.drop(hoursOf(table));
   }
 
   /** Behind the scenes: SYNC, since the server would keep the rows in memory for minutes else. */

@@ -26,6 +26,7 @@ before(async () => {
     ANALYTICS_DATA_DIR: makeTestFolder(),
     ANALYTICS_INSERT_LEASE_MS: '1000',
     ANALYTICS_RECOMPUTE_EVERY_MS: '200',
+    ANALYTICS_ANSWER_FRESH_MS: '0',
   };
   service = await startService(readConfig(env), createLogger({ level: 'silent' }));
 });

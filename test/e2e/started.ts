@@ -41,6 +41,7 @@ export async function ownSettings(dir: string, more: Record<string, string> = {}
     ANALYTICS_METRICS_PORT: String(metricsPort),
     ANALYTICS_DATA_DIR: join(dir, 'data'),
     ANALYTICS_CONSUMER_FLUSH_MS: '100',
+    ANALYTICS_ANSWER_FRESH_MS: '0',
     LOG_LEVEL: 'warn',
     npm_config_update_notifier: 'false',
     ...more,

@@ -45,6 +45,7 @@ describe('PostgreSQL and Redis by URL', { skip: postgresMissing || redisMissing,
       ANALYTICS_PG_URL: await postgres.createDatabase(),
       ANALYTICS_PG_CONNECT_TIMEOUT_MS: '500',
       ANALYTICS_REDIS_URL: redis.url,
+      ANALYTICS_ANSWER_FRESH_MS: '1000',
       ANALYTICS_CACHE_PAUSE_MS: '50',
       ANALYTICS_CACHE_TIMEOUT_MS: '1000',
     };

@@ -135,7 +135,6 @@ async function withCache(t: TestContext, apps: string[] | null = null) {
     cache,
     freshMs: 1_000,
     settledMs: 1_000,
-    version: () => offset,
     observe() {},
   });
   const service = await startQueryService(t, { now: () => NOW, answers, access: openAccess({ apps }) });

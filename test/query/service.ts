@@ -79,7 +79,7 @@ export function freshAnswers(freshMs = 0, onKept: (key: string) => void = () => 
       await memory.set(key, ...more);
     },
   };
-  return createAnswers({ cache, freshMs, settledMs: 60_000, version: () => 0, observe() {} });
+  return createAnswers({ cache, freshMs, settledMs: 60_000, observe() {} });
 }
 
 export async function startQueryService(

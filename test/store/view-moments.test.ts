@@ -16,7 +16,7 @@ const row = (n: number): TestRow => ({
 });
 
 /** With the statements that it sends, so that what is shared can be told. */
-function watch({ store }: QueryService) {
+function watch({ store }: QueryService, freshMs = 0) {
   const commands: string[] = [];
   const moments = openViewMoments({
     store: {
@@ -27,6 +27,7 @@ function watch({ store }: QueryService) {
       },
     },
     gapLimitMs: GAP_LIMIT_MS,
+    freshMs,
     log: silentLog,
   });
   return { moments, fills: () => commands.filter((sql) => sql.startsWith('INSERT')).length / 2 };
@@ -138,6 +139,25 @@ test('moments', async (t) => {
     letGo();
     assert.equal(await slow, 4);
     await moments.close();
+  });
+
+  await t.test('one is used for as long as it is fresh, and renewed before it is too old', async () => {
+    const { moments, fills } = watch(service, 600_000);
+    const count = () => moments.use((moment) => countOf(service, moment));
+    const before = await count();
+    await service.insert([row(100)]);
+    assert.equal(await count(), before);
+    moments.expire();
+    assert.equal(await count(), before + 1);
+    assert.equal(fills(), 2);
+    await moments.close();
+    const brief = watch(service, 40);
+    const seen = async () => await brief.moments.use((moment) => countOf(service, moment));
+    assert.equal(await seen(), before + 1);
+    await service.insert([row(101)]);
+    while ((await seen()) < before + 2) await new Promise(setImmediate);
+    assert.equal(brief.fills(), 2);
+    await brief.moments.close();
   });
 
   await t.test('no table is left behind', async () => {

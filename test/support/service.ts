@@ -24,6 +24,8 @@ export async function startTestService(env: Record<string, string> = {}): Promis
     ANALYTICS_CONSUMER_FLUSH_MS: '50',
     ANALYTICS_INSERT_LEASE_MS: '2000',
     ANALYTICS_RECOMPUTE_EVERY_MS: '200',
+    // What a test stored it sees.
+    ANALYTICS_ANSWER_FRESH_MS: '0',
     ...env,
   });
   const service = await startService(config, createLogger({ level: 'silent' }));

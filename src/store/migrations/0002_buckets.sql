@@ -118,8 +118,10 @@ CREATE TABLE IF NOT EXISTS {database}.view_hours {on_cluster}
 )
 ENGINE = {engine:ReplacingMergeTree(version)}
 PARTITION BY toYYYYMM(hour)
-ORDER BY (app_id, field, hour, value)
-TTL hour + INTERVAL {retention_sessions_days} DAY;
+ORDER BY (field, app_id, hour, value)
+TTL hour + INTERVAL {retention_sessions_days} DAY
+-- A question reads some hundred rows.
+SETTINGS index_granularity = 1024;
 
 -- Seed 000's five-minute rollup.
 CREATE TABLE IF NOT EXISTS {database}.video_rollup_5m {on_cluster}

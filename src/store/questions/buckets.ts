@@ -1,4 +1,5 @@
 import type { StoreClient } from '../client.ts';
+import { appTimesSql } from '../sql/app-times.ts';
 import { VIEW_HASH } from '../sql/current.ts';
 import { quoted } from '../sql/quoted.ts';
 import { BUCKET_OF, bucketSecond, type TimeRange } from '../sql/range.ts';
@@ -90,14 +91,12 @@ export async function readSettledStamp(
   return dirty > 0 ? null : `${buckets} ${last}`;
 }
 
-/** The list as a SELECT of `app_id, bucket`, to stand after IN. */
-export function dirtyListSql(dirty: DirtyBuckets, values: SqlValues): string {
-  const apps = values.texts(dirty.apps);
-  const buckets = values.list('UInt32', dirty.buckets);
-  return `SELECT pair.1 AS app_id, toDateTime(pair.2, 'UTC') AS bucket FROM (SELECT arrayJoin(arrayZip(${apps}, ${buckets})) AS pair)`;
+/** The list of `(app_id, bucket)`, to stand within IN (…). */
+export function dirtyListSql({ apps, buckets }: DirtyBuckets, values: SqlValues): string {
+  return appTimesSql(apps, buckets, values);
 }
 
-/** The same as literals, for statements that are no questions: their parameters have no more room than an address. */
+/** The same as a SELECT of literals, for statements that are no questions: their parameters have no more room than an address. */
 export function dirtyLiteralSql({ apps, buckets }: DirtyBuckets): string {
   const ofApp = new Map<string, number[]>();
   apps.forEach((app, i) => {

@@ -6,9 +6,10 @@ import {
   measureOf,
   type ViewMeasure,
 } from '../sql/metric-measures.ts';
-import { type EventStatesQuestion, eventStatesSql, viewStatesSql } from '../sql/metric-states.ts';
+import { type EventStatesQuestion, eventStatesSql, fitsRollup, viewStatesSql } from '../sql/metric-states.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
+import { hourField } from '../sql/view-hours.ts';
 import type { ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
 import { useViews } from './views.ts';
@@ -65,28 +66,37 @@ export async function askMetrics(
   if (question.range.from >= question.range.to) return { series: [], truncated: false };
   const measure = measureOf(question.metric, question.exact);
   if (measure.of === 'views')
-    return await useViews(store, moments, question, async (views, values, hours) => {
-      const source = viewStatesSql(measure, views, question, hours, values);
-      return await readSeries(store, question, values, { source, measure, having: '1' });
+    return await useViews(store, moments, question, async (views, values, moment) => {
+      const byHour = moment !== null && hourField(measure, question) !== null;
+      const counted = byHour ? { ...moment, ...(await moment.hours()) } : null;
+      const source = viewStatesSql(measure, views, question, counted, values);
+      return await readSeries(store, question, values, { source, measure, having: '1', few: byHour });
     });
   const dirty = await readDirtyBuckets(store, question.apps, question.range);
   const values = new SqlValues();
   const states: EventStatesQuestion = { ...question, dirty: dirtyListSql(dirty, values) };
   const source = eventStatesSql(measure, states, values);
-  return await readSeries(store, question, values, { source, measure, having: 'total > 0' });
+  return await readSeries(store, question, values, {
+    source,
+    measure,
+    having: 'total > 0',
+    few: fitsRollup(measure, states),
+  });
 }
 
 async function readSeries(
   store: StoreReader,
   question: MetricsQuestion,
   values: SqlValues,
-  states: { source: string; measure: EventMeasure | ViewMeasure; having: string },
+  states: { source: string; measure: EventMeasure | ViewMeasure; having: string; few: boolean },
 ): Promise<MetricsAnswer> {
-  const { source, measure, having } = states;
+  const { source, measure, having, few } = states;
   const groups = question.groupBy.map((_, i) => `g${i + 1}`);
   const rows = await store.select<Row>(
     seriesSql(source, groups, measure.aggregate, having, question.limit + 1),
     values.params,
+    // Of few rows a second thread makes twice the work.
+    few ? { settings: { max_threads: 1 } } : {},
   );
   const divisor = measure.of === 'views' ? measure.divisor : 1;
   return {

@@ -1,9 +1,8 @@
 import { currentViewsSql, momentViewsSql, type ViewScope } from '../sql/current.ts';
 import type { TimeRange } from '../sql/range.ts';
 import { SqlValues } from '../sql/values.ts';
-import type { CountedHours } from '../sql/view-hours.ts';
 import type { ViewDimension } from '../sql/views.ts';
-import type { ViewMoments } from '../view-moments.ts';
+import type { ViewMoment, ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, readSplitViews, type StoreReader, splitListSql } from './buckets.ts';
 
 /** SELECT of the views in scope, exact at this moment. */
@@ -21,14 +20,14 @@ export interface ViewsWanted {
 
 /**
  * Runs a question about views. On one server all questions of a moment share what was folded for it; over shards each
- * folds for itself, on the shards. `values` are those that the views' SQL already uses; `hours`: which hours are counted as
- * the moment has them, null where that is not known.
+ * folds for itself, on the shards. `values` are those that the views' SQL already uses; `moment`: null over
+ * shards.
  */
 export async function useViews<T>(
   store: StoreReader,
   moments: ViewMoments,
   { apps, range, gapLimitMs }: ViewsWanted,
-  question: (views: ViewsSql, values: SqlValues, hours: CountedHours | null) => Promise<T>,
+  question: (views: ViewsSql, values: SqlValues, moment: ViewMoment | null) => Promise<T>,
 ): Promise<T> {
   if (!store.sharded)
     return await moments.use((moment) => {

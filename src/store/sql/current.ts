@@ -91,11 +91,11 @@ export function momentViewsSql(
 ): string {
   const { apps, views, where, hours } = scope;
   const columns = viewColumns(dimensions).join(', ');
-  const touched = `SELECT app_id, video_id, view_id FROM ${moment.table} WHERE ${moment.intact} AND ${apps} AND ${views}`;
+  const touched = `SELECT app_id, video_id, view_id FROM ${moment.table} WHERE ${apps} AND ${views}`;
   return `
 SELECT ${columns} FROM ${hours === undefined ? 'views' : 'views_by_hour'} FINAL
 WHERE ${hours ?? '1'} AND ${apps} AND ${views} AND (${where}) AND ${viewKey} NOT IN (${touched})
 UNION ALL
 SELECT ${columns} FROM ${moment.table}
-WHERE ${moment.intact} AND ${apps} AND ${views} AND (${where})`;
+WHERE ${moment.intact} AND ${hours ?? '1'} AND ${apps} AND ${views} AND (${where})`;
 }

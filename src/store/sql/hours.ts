@@ -19,6 +19,9 @@ export const VIEW_HOUR_FIELDS = [
   'utm_campaign',
 ] as const;
 
+/** Columns of `view_hours`, without the version. */
+export const VIEW_HOUR_COLUMNS = 'app_id, field, hour, value, views, viewers, watch_ms, completed';
+
 /** Views with rows in these buckets. `buckets`: a list of `(app_id, bucket)` tuples, the bucket in epoch seconds. */
 export function touchedViews(buckets: string): string {
   return `SELECT app_id, video_id, view_id FROM view_buckets WHERE (app_id, bucket) IN (${buckets})`;
@@ -74,20 +77,32 @@ GROUP BY app_id, video_id, hour`;
 }
 
 function viewHours(hours: string, asOf: string, split: SplitSql | null): string {
-  const fields = VIEW_HOUR_FIELDS.map((field) => `'${field}'`).join(', ');
-  const values = VIEW_HOUR_FIELDS.map((field) => `toString(${field})`).join(', ');
-  return `INSERT INTO view_hours (app_id, field, hour, value, views, viewers, watch_ms, completed, version)
-SELECT app_id, field, hour, value,
-  sum(one), uniqCombined64StateIf(viewer, viewer != ''), sum(watch_ms), countIf(completed), ${asOf}
+  return `INSERT INTO view_hours (${VIEW_HOUR_COLUMNS}, version)
+SELECT ${HOUR_SUMS}, ${asOf}
 FROM
 (
-  SELECT app_id, hour, field, value, viewer, watch_ms, completed, 1 AS one
-  FROM (SELECT * FROM views_by_hour FINAL WHERE ${countedSql(hours, split)})
-  ARRAY JOIN ['', ${fields}] AS field, ['', ${values}] AS value
+  ${byFieldsSql(`SELECT * FROM views_by_hour FINAL WHERE ${countedSql(hours, split)}`)}
   UNION ALL
   SELECT app_id, hour, toString(field), value, '', 0, false, 0
   FROM view_hours FINAL
   WHERE (app_id, hour) IN (${hours})
 )
 GROUP BY app_id, field, hour, value`;
+}
+
+const HOUR_SUMS = `app_id, field, hour, value, sum(one) AS views, uniqCombined64StateIf(viewer, viewer != '') AS viewers,
+  sum(watch_ms) AS watch_ms, countIf(completed) AS completed`;
+
+/** Each view of a SELECT once for each field. */
+function byFieldsSql(views: string): string {
+  const fields = VIEW_HOUR_FIELDS.map((field) => `'${field}'`).join(', ');
+  const values = VIEW_HOUR_FIELDS.map((field) => `toString(${field})`).join(', ');
+  return `SELECT app_id, hour, field, value, viewer, watch_ms, completed, 1 AS one
+  FROM (${views})
+  ARRAY JOIN ['', ${fields}] AS field, ['', ${values}] AS value`;
+}
+
+/** What `view_hours` would say of these views, a SELECT of VIEW_COLUMNS and `hour`, all of them people's. */
+export function hoursOfViewsSql(views: string): string {
+  return `SELECT ${HOUR_SUMS} FROM (${byFieldsSql(views)}) GROUP BY app_id, field, hour, value`;
 }

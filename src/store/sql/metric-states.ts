@@ -112,9 +112,10 @@ export function viewStatesSql(
     return oneByOneSql(measure, viewsSql, question, hours, values);
   }
   const parts = splitHours(field, counted, question, values);
+  const cut =
+    parts.rest === null ? '' : `${oneByOneSql(measure, viewsSql, question, parts.rest, values)}\nUNION ALL`;
   return `
-${oneByOneSql(measure, viewsSql, question, parts.rest, values)}
-UNION ALL
+${cut}
 SELECT ${headSql(false, 'hour', question, values)}, ${measure.ofHour} AS s
 FROM ${parts.counted}
 GROUP BY ALL

@@ -1,3 +1,4 @@
+import { hoursOfViewsSql, VIEW_HOUR_COLUMNS } from './hours.ts';
 import { BUCKET_OF } from './range.ts';
 import {
   bucketStatesSql,
@@ -36,7 +37,7 @@ export function fillStatesSql(table: string, dirty: string, gapLimitMs: number):
 
 export function createViewsSql(table: string): string {
   return `CREATE TABLE ${table} ENGINE = Memory AS
-SELECT ${VIEW}, CAST([], 'Array(DateTime(''UTC''))') AS start_hours FROM views WHERE 0`;
+SELECT ${VIEW}, toDateTime(0, 'UTC') AS hour, CAST([], 'Array(DateTime(''UTC''))') AS start_hours FROM views WHERE 0`;
 }
 
 /** The views that have states there, with what the clean buckets know of them. */
@@ -48,7 +49,7 @@ export function fillViewsSql(table: string, states: string, dirty: string, gapLi
     SELECT ${STATE} FROM view_buckets FINAL WHERE ${VIEW_KEY} IN (${touched}) AND (app_id, bucket) NOT IN (${dirty})
   )`;
   const folded = foldViewsSql(all, gapLimitMs, VIEW_DIMENSIONS, ['start_hours']);
-  return `INSERT INTO ${table} SELECT ${VIEW}, start_hours FROM (${folded})`;
+  return `INSERT INTO ${table} SELECT ${VIEW}, toStartOfHour(started_at), start_hours FROM (${folded})`;
 }
 
 /**
@@ -61,4 +62,19 @@ export function openHoursSql(table: string, dirty: string): string {
 SELECT app_id, toUnixTimestamp(toStartOfHour(bucket)) AS second FROM (${dirty})
 UNION DISTINCT
 SELECT app_id, toUnixTimestamp(arrayJoin(start_hours)) AS second FROM ${table}`;
+}
+
+export function createHoursSql(table: string): string {
+  return `CREATE TABLE ${table} ENGINE = Memory AS SELECT ${VIEW_HOUR_COLUMNS} FROM view_hours WHERE 0`;
+}
+
+/** The open hours as the moment has them. `open`: a list of `(app_id, hour)`. */
+export function fillHoursSql(table: string, views: string, open: string): string {
+  const columns = `${VIEW}, hour`;
+  const all = `
+    SELECT ${columns} FROM views_by_hour FINAL
+    WHERE NOT is_bot AND (app_id, hour) IN (${open}) AND ${VIEW_KEY} NOT IN (SELECT app_id, video_id, view_id FROM ${views})
+    UNION ALL
+    SELECT ${columns} FROM ${views} WHERE NOT is_bot`;
+  return `INSERT INTO ${table} SELECT ${VIEW_HOUR_COLUMNS} FROM (${hoursOfViewsSql(all)})`;
 }

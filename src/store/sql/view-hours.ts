@@ -1,15 +1,19 @@
+import { appTimesSql } from './app-times.ts';
 import { type Filter, filtersSql } from './filters.ts';
 import { VIEW_HOUR_FIELDS } from './hours.ts';
 import type { Dimension, ViewMeasure } from './metric-measures.ts';
 import type { TimeRange } from './range.ts';
 import { appsSql, type SqlValues } from './values.ts';
 
-/** Which hours of `view_hours` a question may take as they are. */
+/** Which hours of `view_hours` a question may take as they are, and what is true of the others. */
 export interface CountedHours {
   /** Those it may not. */
   readonly open: { readonly apps: readonly string[]; readonly hours: readonly number[] };
   /** The server's clock at which this was so. */
   readonly at: string;
+  /** A table of these hours, with the columns of `view_hours`, and the condition that it is as it was made. */
+  readonly table: string;
+  readonly intact: string;
 }
 
 /** What a question about views asks, as far as it decides whether hours can answer. */
@@ -54,27 +58,28 @@ export function hoursOfRange({ from, to }: TimeRange, values: SqlValues): string
 }
 
 /**
- * The two parts of such a question: rows of `view_hours` for the hours that are counted, with what was asked by named as
- * it is asked, and the condition on `hour` and `app_id` for all other views.
+ * The two parts of such a question: rows of whole hours, with what was asked by named as it is asked, and the condition on
+ * `hour` for the views of the hours that the range cuts; null when it cuts none.
  */
 export function splitHours(
   field: string,
-  { open, at }: CountedHours,
+  { open, at, table, intact }: CountedHours,
   question: HoursQuestion,
   values: SqlValues,
-): { readonly counted: string; readonly rest: string; readonly unchanged: string } {
-  const hours = wholeHours(question.range);
+): { readonly counted: string; readonly rest: string | null; readonly unchanged: string } {
+  const { range, filters } = question;
+  const hours = wholeHours(range);
   const [first, end] = [values.second(hours.from / 1000), values.second(hours.to / 1000)];
-  const apps = values.texts(open.apps);
-  const seconds = values.list('UInt32', open.hours);
-  const isOpen = `(app_id, hour) IN (SELECT pair.1, toDateTime(pair.2, 'UTC') FROM (SELECT arrayJoin(arrayZip(${apps}, ${seconds})) AS pair))`;
-  const rows = `SELECT app_id, hour, ${field === '' ? '' : `value AS ${field}, `}views, viewers, watch_ms, completed, version
-FROM view_hours FINAL
-WHERE ${appsSql(values, question.apps)} AND field = ${values.text(field)} AND hour >= ${first} AND hour < ${end}
-  AND NOT ${isOpen}`;
+  const columns = `app_id, hour, ${field === '' ? '' : `value AS ${field}, `}views, viewers, watch_ms, completed`;
+  const where = `${appsSql(values, question.apps)} AND field = ${values.text(field)} AND hour >= ${first} AND hour < ${end}`;
+  const rows = `SELECT ${columns}, version FROM view_hours FINAL
+WHERE ${where} AND (app_id, hour) NOT IN (${appTimesSql(open.apps, open.hours, values)})
+UNION ALL
+SELECT ${columns}, toDateTime64(0, 3, 'UTC') AS version FROM ${table} WHERE ${intact} AND ${where}`;
+  const isWhole = hours.from === range.from && hours.to === range.to;
   return {
-    counted: `(SELECT * FROM (${rows}) WHERE views > 0 AND ${filtersSql(question.filters, values)})`,
-    rest: `${hoursOfRange(question.range, values)} AND (hour < ${first} OR hour >= ${end} OR ${isOpen})`,
+    counted: `(SELECT * FROM (${rows}) WHERE views > 0 AND ${filtersSql(filters, values)})`,
+    rest: isWhole ? null : `${hoursOfRange(range, values)} AND (hour < ${first} OR hour >= ${end})`,
     // An hour that was counted later may hold views that the moment has elsewhere: fails the statement, which is tried again.
     unchanged: `throwIf(max(version) > toDateTime64(${values.text(at)}, 3, 'UTC'), 'the moment is lost') = 0`,
   };
