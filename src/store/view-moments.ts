@@ -130,7 +130,11 @@ export function openViewMoments(options: ViewMomentsOptions): ViewMoments {
         return current;
       })();
       underWay = { beganAt: began, made };
-      running = made.catch(() => {}).then(() => void (underWay = null));
+      running = made
+        .catch(() => {})
+        .then(() => {
+          underWay = null;
+        });
       return await made;
     })();
     return next;
