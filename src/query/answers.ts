@@ -3,9 +3,12 @@
  *
  * In: a question (route, parameters, the apps that its caller may see) and a way to answer it. Out: the bytes of the
  * answer. An answer is given again only if it began to be made less than `freshMs` ago, and nobody changed anything through
- * this process since; so it is what a new one would have been at most that long ago. Equal questions that come together
- * are asked once, by the same rule. An answer about a time that is over lives longer, as long as nothing landed there since. A
- * question that says so itself is answered from what was made in its own time, whatever was stored meanwhile.
+ * this process since; so it is what a new one would have been at most that long ago. One that took long lives longer, by
+ * AGE_FACTOR times what it took up to AGE_MAX times `freshMs`: many who look at many pages wait for none of them and keep
+ * a machine busy for a known share of its time. Who comes in the second half of its life gets it too, and it is made anew
+ * behind them. Equal questions that come together are asked once. An answer about a time that is over lives longer, as long
+ * as nothing landed there since. A question that says so itself is answered from what was made in its own time, whatever
+ * was stored meanwhile.
  */
 import { hash } from 'node:crypto';
 import type { Cache } from '../cache/cache.ts';
@@ -18,7 +21,10 @@ export interface AnswersOptions {
   readonly settledMs: number;
   /** Somebody asks afresh: what answers are made of is to be looked at anew, too. Default: nothing. */
   readonly afresh?: () => void;
-  /** What became of a question: `hit` from the cache, `shared` with one under way, `settled`, `miss`, `afresh`. */
+  /**
+   * What became of a question: `hit` from the cache, `shared` with one under way, `settled`, `miss`, `afresh`. One that is
+   * made anew after a hit is a `miss` or `settled` of its own.
+   */
   readonly observe: (outcome: AnswerOutcome) => void;
 }
 
@@ -54,7 +60,13 @@ export interface Answers {
   forget(): void;
 }
 
+/** A question that is asked all the time is being answered for a tenth of it, since half a life later it is made anew. */
+const AGE_FACTOR = 20;
+/** In `freshMs`. */
+const AGE_MAX = 10;
+
 interface Flight {
+  /** By `performance.now()`. */
   readonly beganAt: number;
   readonly answer: Promise<Uint8Array>;
 }
@@ -62,6 +74,7 @@ interface Flight {
 export function createAnswers(options: AnswersOptions): Answers {
   const { cache, freshMs, settledMs, observe } = options;
   const flights = new Map<string, Flight>();
+  const renewing = new Set<string>();
   let changes = 0;
   let forgotten = 0;
   let changedAt = Number.NEGATIVE_INFINITY;
@@ -70,33 +83,54 @@ export function createAnswers(options: AnswersOptions): Answers {
 
   function version(): string {
     // Once that time is over nobody gives out an answer that began before the change.
-    return performance.now() - changedAt > freshMs ? '' : `${self} ${changes}`;
+    return performance.now() - changedAt > AGE_MAX * freshMs ? '' : `${self} ${changes}`;
   }
 
   async function makeAndKeep(
     key: string,
-    settledKey: string | null,
     question: Question,
     make: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
     const beganAt = performance.now();
+    const { settled } = question;
+    const settledKey = settled === null ? null : keyOf(question, `until ${settled.range}`);
     // Before the answer is made: what lands while it is made then makes it one that does not last.
-    const stamp = question.settled === null ? null : await question.settled.stamp();
+    const stamp = settled === null ? null : await settled.stamp();
     const kept = stamp === null ? null : await readSettled(settledKey!, stamp);
     const answer = kept ?? (await make());
     observe(kept === null ? 'miss' : 'settled');
     if (stamp !== null && kept === null) await cache.set(settledKey!, withStamp(stamp, answer), settledMs);
     // A settled one is as of this moment again; its age counts from the look at the store.
-    const left = freshMs - (performance.now() - beganAt);
-    if (left >= 1) await cache.set(key, answer, left);
+    const tookMs = performance.now() - beganAt;
+    const lastsMs = Math.min(Math.max(freshMs, AGE_FACTOR * tookMs), AGE_MAX * freshMs);
+    const leftMs = lastsMs - tookMs;
+    if (leftMs >= 1)
+      await cache.set(key, withStamp(String(Math.ceil(Date.now() + leftMs - lastsMs / 2)), answer), leftMs);
     return answer;
+  }
+
+  /** Behind the one who came; whoever comes next finds it, or the one before. A failure is for those who find nothing. */
+  function renew(key: string, question: Question, make: () => Promise<Uint8Array>): void {
+    if (renewing.has(key)) return;
+    renewing.add(key);
+    makeAndKeep(key, question, make)
+      .catch(() => {})
+      .finally(() => renewing.delete(key));
+  }
+
+  /** What was made before, and whether it is in the second half of its life. */
+  async function readMade(key: string): Promise<{ answer: Uint8Array; old: boolean } | null> {
+    const found = await cache.get(key);
+    if (found === null) return null;
+    const { stamp, answer } = parted(found);
+    return { answer, old: Date.now() >= Number(stamp) };
   }
 
   async function readSettled(key: string, stamp: string): Promise<Uint8Array | null> {
     const found = await cache.get(key);
     if (found === null) return null;
-    const end = found.indexOf(0);
-    return Buffer.from(found.subarray(0, end)).toString() === stamp ? found.subarray(end + 1) : null;
+    const kept = parted(found);
+    return kept.stamp === stamp ? kept.answer : null;
   }
 
   async function giveKept(
@@ -148,18 +182,17 @@ export function createAnswers(options: AnswersOptions): Answers {
       }
       const key = keyOf(question, version());
       const under = flights.get(key);
-      if (under !== undefined && performance.now() - under.beganAt <= freshMs) {
+      if (under !== undefined && performance.now() - under.beganAt <= AGE_MAX * freshMs) {
         observe('shared');
         return await under.answer;
       }
       const beganAt = performance.now();
-      const settledKey =
-        question.settled === null ? null : keyOf(question, `until ${question.settled.range}`);
       const answer = (async () => {
-        const found = await cache.get(key);
-        if (found === null) return await makeAndKeep(key, settledKey, question, make);
+        const found = await readMade(key);
+        if (found === null) return await makeAndKeep(key, question, make);
         observe('hit');
-        return found;
+        if (found.old) renew(key, question, make);
+        return found.answer;
       })();
       return await follow(key, { beganAt, answer });
     },
@@ -177,4 +210,9 @@ function keyOf({ name, date, parts }: Question, version: string): string {
 
 function withStamp(stamp: string, answer: Uint8Array): Uint8Array {
   return Buffer.concat([Buffer.from(`${stamp}\0`), answer]);
+}
+
+function parted(kept: Uint8Array): { readonly stamp: string; readonly answer: Uint8Array } {
+  const end = kept.indexOf(0);
+  return { stamp: Buffer.from(kept.subarray(0, end)).toString(), answer: kept.subarray(end + 1) };
 }
