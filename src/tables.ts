@@ -4,7 +4,7 @@ import { agreeOnLayout, checkCluster } from './store/layout.ts';
 import { type Cluster, checkMigrated, migrate } from './store/migrate.ts';
 import type { Store } from './store/open.ts';
 import { clusterDatabase } from './store/remote.ts';
-import { applyRetention } from './store/retention.ts';
+import { applyRetention, type Retention } from './store/retention.ts';
 import { createShapes, createShardedShapes } from './store/shapes.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -19,18 +19,19 @@ export async function migrateStore(config: Config, store: Store, logger: Logger)
     retention_events_days: config.retentionEventsDays,
     retention_sessions_days: config.retentionSessionsDays,
   };
-  const retention = { eventsDays: config.retentionEventsDays, sessionsDays: config.retentionSessionsDays };
+  const retention = readRetention(config);
+  const shapes = { ...config, retention };
   // One after the other: where each has a part in a cluster, what the first did is there for the next.
   for (const client of store.shards) {
     for (const name of await migrate({ client, cluster, log: logger, settings })) done.add(name);
     for (const table of await applyRetention(client, retention)) changed.add(table);
-    await createShapes(client, config);
+    await createShapes(client, shapes);
   }
   await agreeOnLayout(store.shards);
   if (cluster !== null && store.shards.length > 1) {
     for (const client of store.shards) {
       for (const table of await createClusterTables(client, cluster)) changed.add(`${table} of all shards`);
-      await createShardedShapes(client, clusterDatabase(client.database), config);
+      await createShardedShapes(client, clusterDatabase(client.database), shapes);
     }
     await checkCluster(store.client, cluster.name, store.shards.length);
   }
@@ -43,6 +44,15 @@ export async function checkStore(config: Config, store: Store): Promise<void> {
   for (const client of store.shards) await checkMigrated(client);
   await agreeOnLayout(store.shards);
   if (store.shards.length > 1) await checkCluster(store.client, config.chCluster, store.shards.length);
+}
+
+export function readRetention(config: Config): Retention {
+  return {
+    eventsDays: config.retentionEventsDays,
+    sessionsDays: config.retentionSessionsDays,
+    errorsDays: config.retentionErrorsDays,
+    hourlyDays: config.retentionHourlyDays,
+  };
 }
 
 function readCluster({ chCluster, chReplicated }: Config): Cluster | null {

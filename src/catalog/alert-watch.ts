@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely, Selectable, Transaction } from 'kysely';
+import { createLeases, holdsLease } from './leases.ts';
 import type { AlertHistoryTable, AlertStatesTable, CatalogTables } from './tables.ts';
 
 /**
@@ -97,32 +98,18 @@ export const NOTICES_WAITING_MAX = 1_000;
 
 export function createAlertWatch(db: Kysely<CatalogTables>, now: () => number): AlertWatch {
   const iso = (inMs = 0) => new Date(now() + inMs).toISOString();
+  const leases = createLeases(db, now);
   return {
-    async takeLease(holder, forMs) {
-      const until_at = iso(forMs);
-      const { numInsertedOrUpdatedRows: taken } = await db
-        .insertInto('leases')
-        .values({ name: LEASE, holder, until_at })
-        .onConflict((conflict) =>
-          conflict
-            .column('name')
-            .doUpdateSet({ holder, until_at })
-            .where((is) => is.or([is('leases.holder', '=', holder), is('leases.until_at', '<', iso())])),
-        )
-        .executeTakeFirstOrThrow();
-      return Number(taken) === 1;
-    },
-    renewLease: (holder, forMs) => holds(db, holder, iso(forMs)),
-    async releaseLease(holder) {
-      await db.deleteFrom('leases').where('name', '=', LEASE).where('holder', '=', holder).execute();
-    },
+    takeLease: (holder, forMs) => leases.take(LEASE, holder, forMs),
+    renewLease: (holder, forMs) => holdsLease(db, LEASE, holder, iso(forMs)),
+    releaseLease: (holder) => leases.release(LEASE, holder),
     async states() {
       return (await db.selectFrom('alert_states').selectAll().execute()).map(readState);
     },
     async record(holder, changes) {
       return await db.transaction().execute(async (all) => {
         // First, and as a write: in PostgreSQL too nobody else takes it until all is recorded.
-        if (!(await holds(all, holder, null))) return false;
+        if (!(await holdsLease(all, LEASE, holder, null))) return false;
         for (const change of changes) await recordChange(all, change, iso());
         if (changes.some(({ transition }) => transition !== null)) {
           await boundNotices(all);
@@ -133,17 +120,6 @@ export function createAlertWatch(db: Kysely<CatalogTables>, now: () => number): 
     },
     history: (question) => listHistory(db, question),
   };
-}
-
-/** Renews with a time; else only makes sure. */
-async function holds(db: Kysely<CatalogTables>, holder: string, until_at: string | null): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('leases')
-    .set(until_at === null ? { holder } : { until_at })
-    .where('name', '=', LEASE)
-    .where('holder', '=', holder)
-    .executeTakeFirstOrThrow();
-  return numUpdatedRows === 1n;
 }
 
 async function recordChange(

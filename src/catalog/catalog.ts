@@ -16,6 +16,7 @@ import { createErasureCatalog, type ErasureCatalog } from './erasures.ts';
 import { createFunnelCatalog, type FunnelCatalog } from './funnels.ts';
 import { createIngestCounts, type IngestCountsCatalog } from './ingest-counts.ts';
 import { createKeyCatalog, type KeyCatalog } from './keys.ts';
+import { createLeases, type Leases } from './leases.ts';
 import { migrateCatalog } from './migrations.ts';
 import { createPlanCatalog, type PlanCatalog } from './plans.ts';
 import { createPostgresDialect, type PostgresOptions, placeOf } from './postgres.ts';
@@ -35,6 +36,7 @@ export interface Catalog {
   readonly alertNotices: AlertNotices;
   readonly ingestCounts: IngestCountsCatalog;
   readonly erasures: ErasureCatalog;
+  readonly leases: Leases;
   /** How the last attempt went; the reason is for the operator. */
   state(): { readonly ok: boolean; readonly reason: string | null };
   close(): Promise<void>;
@@ -103,6 +105,7 @@ async function openOn(
     alertNotices: createAlertNotices(db, now),
     ingestCounts: createIngestCounts(db, now),
     erasures: createErasureCatalog(db, now, () => forget(db)),
+    leases: createLeases(db, now),
     close: () => db.destroy(),
   };
 }

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoreClient } from '../store/client.ts';
+import type { Kept } from '../store/sql/kept-sessions.ts';
 import type { ViewMoments } from '../store/view-moments.ts';
 import { type AlertOptions, addAlertRoutes } from './alerts.ts';
 import { answerRoutes } from './answer-routes.ts';
@@ -51,6 +52,8 @@ export interface QueryOptions {
   readonly gapLimitMs: number;
   /** Names of events that are conversions. */
   readonly conversionEvents: readonly string[];
+  /** What sessions outlive raw. Default: none do. */
+  readonly kept?: () => Kept | null;
   /** How long the answer of a funnel may be given again. Default: 15 minutes. */
   readonly funnelFreshMs?: number;
   /** Events taken and not yet committed. */

@@ -91,6 +91,7 @@ export function addSessionStatsRoute(app: FastifyInstance, options: QueryOptions
       const { total, points, by, truncated } = await ask(
         askSessionStats(options.store, {
           ...scope,
+          kept: options.kept?.() ?? null,
           filters: readSessionFilters(query),
           exact: query.exact ?? false,
           starts: interval === null ? null : starts.map((at) => at / 1000),

@@ -100,6 +100,7 @@ export function addSessionsRoute(app: FastifyInstance, options: QueryOptions): v
       const { sessions, end } = await ask(
         askSessions(options.store, {
           ...readScope(request as FastifyRequest, options.now()),
+          kept: options.kept?.() ?? null,
           filters: readSessionFilters(query),
           sort,
           order,

@@ -13,10 +13,14 @@ import { queryRoutes } from '../query/query.ts';
 import type { LetterDesk } from '../query/replay.ts';
 import { SqlDesk } from '../query/sql/desk.ts';
 import type { ErasureDesk } from '../query/subjects.ts';
+import { startUpkeep } from '../query/upkeep.ts';
 import { forOperator } from '../start-error.ts';
 import { writeLetterStates } from '../store/dead-letters.ts';
 import type { Uncommitted } from '../store/erasure.ts';
+import { keptBefore } from '../store/kept-sessions.ts';
+import { clusterDatabase } from '../store/remote.ts';
 import { openViewMoments } from '../store/view-moments.ts';
+import { readRetention } from '../tables.ts';
 import { alertOptions, openAlerts } from './alerts.ts';
 import { ingestLimits } from './limits.ts';
 
@@ -53,6 +57,7 @@ export async function openQuery(house: House): Promise<void> {
     answers,
     gapLimitMs: config.gapLimitMs,
     conversionEvents: config.conversionEvents,
+    kept: () => keptBefore(now(), readRetention(config)),
     funnelFreshMs: config.funnelFreshSeconds * 1000,
     inFlight: () => estimateInFlight(house),
     pipelineFacts: () => readPipelineFacts(house),
@@ -62,9 +67,28 @@ export async function openQuery(house: House): Promise<void> {
     alerts: alertOptions(config),
     now,
   });
+  openUpkeep(house, catalog);
   openAlerts(house, catalog, { store: bounded, moments, gapLimitMs: config.gapLimitMs });
   await serveDashboard(http.app);
   gate.serving();
+}
+
+function openUpkeep({ config, store, logger, now, closers }: House, catalog: Catalog): void {
+  const retention = readRetention(config);
+  const own = store.shards.map((client) => ({ client, database: client.database }));
+  const spread = own.map(({ client, database }) => ({ client, database: clusterDatabase(database) }));
+  const upkeep = startUpkeep({
+    catalog,
+    client: store.client,
+    places: own.length > 1 ? [...own, ...spread] : own,
+    days: retention.eventsDays,
+    funnelsEveryMs: config.funnelStatsSeconds * 1000,
+    kept: () => keptBefore(now(), retention),
+    conversionEvents: config.conversionEvents,
+    failed: (stage, error) => logger.warn({ err: error, stage }, `${stage}: failed; it is tried again`),
+    leftOut: (names) => logger.warn({ funnels: names }, 'funnel_events has no room for all funnels'),
+  });
+  closers.add('upkeep', () => upkeep.stop());
 }
 
 /** The clocks of servers differ, and ours from theirs. */

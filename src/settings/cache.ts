@@ -57,6 +57,14 @@ export const cacheSettings = {
     86_400,
     'How long the answer of a funnel is given again, whatever is stored meanwhile. 0: never.',
   ),
+  funnelStatsSeconds: number(
+    'ANALYTICS_FUNNEL_STATS_SECONDS',
+    's',
+    900,
+    1,
+    86_400,
+    'How long the table funnel_stats may lag behind the events.',
+  ),
   questionsAtOnceMax: number(
     'ANALYTICS_QUESTIONS_AT_ONCE_MAX',
     'statements',

@@ -55,6 +55,22 @@ export const storeSettings = {
     365,
     1,
     RETENTION_DAYS_MAX,
-    'Views, rollups and daily statistics.',
+    'Sessions, views, rollups and daily statistics.',
+  ),
+  retentionErrorsDays: number(
+    'ANALYTICS_RETENTION_ERRORS_DAYS',
+    'days',
+    30,
+    1,
+    RETENTION_DAYS_MAX,
+    'How far back the table errors looks; not further than raw events.',
+  ),
+  retentionHourlyDays: number(
+    'ANALYTICS_RETENTION_HOURLY_DAYS',
+    'days',
+    30,
+    1,
+    RETENTION_DAYS_MAX,
+    'How far back the table hourly_session_metrics looks.',
   ),
 } as const satisfies Record<string, Setting>;

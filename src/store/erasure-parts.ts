@@ -15,6 +15,7 @@ const TABLES = [
   'actor_buckets',
   'user_engagement_daily',
   'derived_events',
+  'kept_sessions',
   'dead_letters',
   'dead_letter_states',
 ];

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { personIds } from '../event/person.ts';
 import type { StoreClient } from './client.ts';
 import { type Subject, UNLOGGED } from './erasure.ts';
+import { KEEP_ID } from './kept-sessions.ts';
 import { SplitSql } from './split-views.ts';
 import { hourlySql } from './sql/hours.ts';
 import { quoted } from './sql/quoted.ts';
 import { appsSql, SqlValues } from './sql/values.ts';
 
 /**
- * What speaks of a person beside raw, on one server: dead letters, published derived events, and what was counted when raw
- * was kept that is gone since. All reject with StoreError.
+ * What speaks of a person beside raw, on one server: dead letters, published derived events, sessions that were kept, and
+ * what was counted when raw was kept that is gone since. All reject with StoreError.
  */
 
 export interface TraceCounts {
@@ -52,7 +53,8 @@ export class SubjectTraces {
     await this.#deleteIds('dead_letter_states', 'id', letters);
     const derived = await this.#findDerived();
     await this.#deleteIds('derived_events', 'event_id', derived);
-    return letters.length + derived.length + (await this.#removeOldViews()) + (await this.#removeDays());
+    const rows = [await this.#removeOldViews(), await this.#removeDays(), await this.#removeSessions()];
+    return rows.reduce((sum, one) => sum + one, letters.length + derived.length);
   }
 
   /** Letters whose payload, or whose fix, names the person. */
@@ -158,21 +160,49 @@ export class SubjectTraces {
     );
     if (days.length === 0) return 0;
     const list = days.map(({ app_id, day }) => `(${quoted(app_id)}, toDate(${day}))`);
-    // The server keeps the text of a mutation for a while: the name is not to stand there.
-    const key = randomBytes(16);
-    const keys = `(${key.readBigUInt64LE(0)}, ${key.readBigUInt64LE(8)})`;
-    const [hash] = await this.#client.select<{ hash: string }>(
-      `SELECT toString(sipHash64Keyed(${keys}, ${name})) AS hash`,
-      values.params,
-      ASK,
-    );
+    const { keys, hash } = await this.#hashed(name, values);
     await this.#client.command(
       `ALTER TABLE user_engagement_daily DELETE
-       WHERE sipHash64Keyed(${keys}, user_id) = ${hash!.hash} AND (app_id, date) IN (${list.join(', ')})`,
+       WHERE sipHash64Keyed(${keys}, user_id) = ${hash} AND (app_id, date) IN (${list.join(', ')})`,
       {},
       { settings: SYNC, timeoutMs: LONG_MS },
     );
     return days.length;
+  }
+
+  /** Sessions that were kept of theirs. What was being kept from raw as it was before is ended first. */
+  async #removeSessions(): Promise<number> {
+    const { id, apps } = this.#subject;
+    const values = new SqlValues();
+    const name = values.text(id);
+    await this.#client.killQueries(KEEP_ID);
+    const [found] = await this.#client.select<{ n: number }>(
+      `SELECT count() AS n FROM kept_sessions WHERE ${appsSql(values, apps)} AND (user_id = ${name} OR anonymous_id = ${name})`,
+      values.params,
+      ASK,
+    );
+    if (found!.n === 0) return 0;
+    const { keys, hash } = await this.#hashed(name, values);
+    const whose = ['user_id', 'anonymous_id'].map((column) => `sipHash64Keyed(${keys}, ${column}) = ${hash}`);
+    const where = apps === null ? '1' : `app_id IN (${['', ...apps].map(quoted).join(', ')})`;
+    await this.#client.command(
+      `ALTER TABLE kept_sessions DELETE WHERE (${whose.join(' OR ')}) AND ${where}`,
+      {},
+      { settings: SYNC, timeoutMs: LONG_MS },
+    );
+    return found!.n;
+  }
+
+  /** The server keeps the text of a mutation for a while: the name is not to stand there. */
+  async #hashed(name: string, values: SqlValues): Promise<{ keys: string; hash: string }> {
+    const key = randomBytes(16);
+    const keys = `(${key.readBigUInt64LE(0)}, ${key.readBigUInt64LE(8)})`;
+    const [row] = await this.#client.select<{ hash: string }>(
+      `SELECT toString(sipHash64Keyed(${keys}, ${name})) AS hash`,
+      values.params,
+      ASK,
+    );
+    return { keys, hash: row!.hash };
   }
 }
 

@@ -22,10 +22,18 @@ export const QUERYABLE = [
   'session_distributions',
   'utm_campaign_stats',
   'page_performance_stats',
+  'funnel_events',
+  'funnel_stats',
 ] as const;
 
 /** What these read from, too. */
-export const READABLE = [...QUERYABLE, 'view_buckets', 'bucket_state'] as const;
+export const READABLE = [
+  ...QUERYABLE,
+  'view_buckets',
+  'bucket_state',
+  'kept_sessions',
+  'funnel_counts',
+] as const;
 
 /** Tables whose rows are of an app: the rest of QUERYABLE is made of them when it is read. */
 export const OF_APPS = [
@@ -38,6 +46,8 @@ export const OF_APPS = [
   'video_metrics_hourly',
   'user_engagement_daily',
   'derived_events',
+  'kept_sessions',
+  'funnel_counts',
 ] as const;
 
 /**

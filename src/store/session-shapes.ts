@@ -1,14 +1,21 @@
+import { keptBeforeSql } from './kept-sessions.ts';
+import type { Retention } from './retention.ts';
 import { quoted } from './sql/quoted.ts';
 import { allSessionsSql, conversionSql, SESSION_SOURCES } from './sql/sessions.ts';
 
 /**
- * Seed 003's tables and the targets of its materialized views, as views over raw: name to SELECT. They say at every moment
- * what the API says, since the sessions in them are folded by the same text; what they read is all of the events that are
- * kept, unless the question names an app. All are without bots; dates and hours are UTC.
+ * Seed 003's tables and the targets of its materialized views, as views over raw and, of the time before it, over the
+ * sessions that were kept: name to SELECT. They say at every moment what the API says, since the sessions in them are folded
+ * by the same text; what they read is all of the events that are kept, unless the question names an app. All are without
+ * bots; dates and hours are UTC. Each reaches as far back as the seed says, by the settings of retention.
  */
-export function sessionShapes(conversionEvents: readonly string[]): Readonly<Record<string, string>> {
+export function sessionShapes(
+  conversionEvents: readonly string[],
+  retention: Retention,
+): Readonly<Record<string, string>> {
   const names = `CAST([${conversionEvents.map(quoted).join(', ')}], 'Array(String)')`;
-  const folded = allSessionsSql(conversionSql(names));
+  const folded = allSessionsSql(conversionSql(names), keptBeforeSql(retention));
+  const { eventsDays, errorsDays, hourlyDays } = retention;
   return {
     sessions: sessionsShape(folded),
     page_views: `
@@ -17,10 +24,13 @@ FROM events WHERE event_name = 'page_view' AND NOT is_bot`,
     errors: `
 SELECT ${EVENT.join(', ')}, event_name, video_id, fatal, JSONExtractString(properties, 'message') AS message,
   device, browser, os, country, properties
-FROM events WHERE event_name IN ('error', 'video_error') AND NOT is_bot`,
+FROM events WHERE event_name IN ('error', 'video_error') AND NOT is_bot AND timestamp >= now('UTC') - INTERVAL ${errorsDays} DAY`,
     user_profiles: USER_PROFILES,
-    daily_session_stats: sessionStatsShape('toDate(started_at) AS date'),
-    hourly_session_metrics: sessionStatsShape("toDateTime(toStartOfHour(started_at), 'UTC') AS hour"),
+    daily_session_stats: sessionStatsShape('toDate(started_at) AS date', '1'),
+    hourly_session_metrics: sessionStatsShape(
+      "toDateTime(toStartOfHour(started_at), 'UTC') AS hour",
+      `started_at >= toStartOfHour(now('UTC')) - INTERVAL ${hourlyDays} DAY`,
+    ),
     hourly_event_counts: `
 SELECT app_id, toDateTime(toStartOfHour(timestamp), 'UTC') AS hour, event_name, count() AS event_count,
   uniqCombined64If(actor, actor != '') AS user_count, uniqCombined64If(session_id, session_id != '') AS session_count
@@ -31,15 +41,22 @@ SELECT app_id, toDate(fromUnixTimestamp64Milli(started_ms, 'UTC')) AS date, dime
   dimension.2 AS dimension_value, count() AS session_count, uniqCombined64(actor) AS user_count, countIf(bounced) AS bounce_count
 FROM (${folded})
 ARRAY JOIN [${['device', 'browser', 'os', 'country'].map((name) => `('${name}', ${name})`).join(', ')}] AS dimension
+WHERE ${startedWithin(eventsDays)}
 GROUP BY app_id, date, dimension_type, dimension_value`,
     utm_campaign_stats: `
 SELECT app_id, toDate(fromUnixTimestamp64Milli(started_ms, 'UTC')) AS date, utm_source, utm_medium, utm_campaign,
   count() AS session_count, uniqCombined64(actor) AS user_count, countIf(bounced) AS bounce_count,
   sum(conversions) AS conversion_count
 FROM (${folded})
-WHERE utm_source != '' OR utm_medium != '' OR utm_campaign != ''
+WHERE (utm_source != '' OR utm_medium != '' OR utm_campaign != '') AND ${startedWithin(eventsDays)}
 GROUP BY app_id, date, utm_source, utm_medium, utm_campaign`,
     page_performance_stats: PAGE_PERFORMANCE,
+    // A day in which nobody begins is no row; only counts are kept of it, for the next round to hold on to.
+    funnel_stats: `
+SELECT app_id, funnel_name, date, step, step_name, event_name, count, drop_off, conversion_from_start,
+  conversion_from_previous, median_seconds_from_previous, as_of
+FROM funnel_counts FINAL
+WHERE began > 0 AND date > toDate(now('UTC')) - ${eventsDays}`,
   };
 }
 
@@ -55,14 +72,20 @@ SELECT app_id, session_id, user_id, anonymous_id, actor, fromUnixTimestamp64Mill
 FROM (${folded})`;
 }
 
+/** Condition on a session: it began on one of the last days, in UTC. */
+function startedWithin(days: number): string {
+  return `started_ms >= 1000 * toInt64(toUnixTimestamp(toStartOfDay(now('UTC')) - INTERVAL ${days} DAY))`;
+}
+
 /** `period`: of `started_at`, under a name. */
-function sessionStatsShape(period: string): string {
+function sessionStatsShape(period: string, where: string): string {
   return `
 SELECT app_id, ${period}, count() AS session_count, uniqCombined64(actor) AS user_count,
   uniqCombined64If(actor, is_new) AS new_user_count, sum(page_views) AS page_view_count,
   avg(duration_seconds) AS avg_duration_seconds, quantileExactInclusive(0.5)(duration_seconds) AS median_duration_seconds,
   countIf(bounced) AS bounce_count, bounce_count / session_count AS bounce_rate
 FROM sessions
+WHERE ${where}
 GROUP BY app_id, ${period.split(' AS ')[1]}`;
 }
 

@@ -1,4 +1,6 @@
 import type { StoreClient } from './client.ts';
+import { ensureFunnelEvents } from './funnel-events.ts';
+import type { Retention } from './retention.ts';
 import { sessionShapes } from './session-shapes.ts';
 import { currentViewsSql, VIEW_HASH } from './sql/current.ts';
 import { watchPercentageSql } from './sql/measures.ts';
@@ -9,6 +11,7 @@ export interface ShapeOptions {
   readonly gapLimitMs: number;
   /** Names of events that are conversions. */
   readonly conversionEvents: readonly string[];
+  readonly retention: Retention;
 }
 
 /**
@@ -21,6 +24,7 @@ export interface ShapeOptions {
  */
 export async function createShapes(client: StoreClient, options: ShapeOptions): Promise<void> {
   await createViewShapes((sql) => client.command(sql), options, null);
+  await ensureFunnelEvents(client);
   await client.command(
     `CREATE OR REPLACE VIEW store_parts AS SELECT table, rows, bytes_on_disk FROM system.parts
      WHERE active AND database = ${quoted(client.database)}`,
@@ -35,13 +39,14 @@ export async function createShardedShapes(
 ): Promise<void> {
   const split = `SELECT ${VIEW_HASH} FROM split_views`;
   await createViewShapes((sql) => client.command(sql, {}, { database, settings: GLOBAL }), options, split);
+  await ensureFunnelEvents(client, database);
 }
 
 const GLOBAL = { distributed_product_mode: 'global' };
 
 async function createViewShapes(
   run: (sql: string) => Promise<void>,
-  { gapLimitMs, conversionEvents }: ShapeOptions,
+  { gapLimitMs, conversionEvents, retention }: ShapeOptions,
   split: string | null,
 ): Promise<void> {
   const views = currentViewsSql({ apps: '1', views: '1', where: '1', gapLimitMs, split });
@@ -59,6 +64,6 @@ SELECT
 FROM current_views
 WHERE NOT is_bot AND video_id != ''
 GROUP BY video_id, date`);
-  for (const [name, sql] of Object.entries(sessionShapes(conversionEvents)))
+  for (const [name, sql] of Object.entries(sessionShapes(conversionEvents, retention)))
     await run(`CREATE OR REPLACE VIEW ${name} AS ${sql}`);
 }

@@ -15,6 +15,7 @@ import { SqlDesk } from '../../src/query/sql/desk.ts';
 import type { StoreClient } from '../../src/store/client.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createRecompute, type Recompute } from '../../src/store/recompute.ts';
+import type { Retention } from '../../src/store/retention.ts';
 import { createShapes } from '../../src/store/shapes.ts';
 import { openViewMoments, type ViewMoments } from '../../src/store/view-moments.ts';
 import {
@@ -26,6 +27,13 @@ import {
 
 export const GAP_LIMIT_MS = 30_000;
 export const CONVERSION_EVENTS = ['purchase', 'signup'];
+/** Histories lie in another year than the test, so nothing may expire. */
+export const FOREVER: Retention = {
+  eventsDays: 15_000,
+  sessionsDays: 15_000,
+  errorsDays: 15_000,
+  hourlyDays: 15_000,
+};
 
 export const plainFacts: PipelineFacts = {
   version: '0.0.0',
@@ -88,13 +96,16 @@ export async function startQueryService(
 ): Promise<QueryService> {
   const clickhouse = await startTestClickHouse(t);
   const store = clickhouse.client;
-  // Histories lie in another year than the test, so nothing may expire.
   const settings = {
-    retention_events_days: 15_000,
-    retention_sessions_days: 15_000,
+    retention_events_days: FOREVER.eventsDays,
+    retention_sessions_days: FOREVER.sessionsDays,
   };
   await migrate({ client: store, settings, log: silentLog });
-  await createShapes(store, { gapLimitMs: GAP_LIMIT_MS, conversionEvents: CONVERSION_EVENTS });
+  await createShapes(store, {
+    gapLimitMs: GAP_LIMIT_MS,
+    conversionEvents: CONVERSION_EVENTS,
+    retention: FOREVER,
+  });
   const catalog = await openCatalog({ dir: makeTestFolder() });
   t.after(() => catalog.close());
   const moments = openViewMoments({ store, gapLimitMs: GAP_LIMIT_MS, log: silentLog });

@@ -5,6 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StoreClient } from '../../src/store/client.ts';
+import { keepSessions } from '../../src/store/kept-sessions.ts';
+import { createShapes, createShardedShapes } from '../../src/store/shapes.ts';
+import type { Kept } from '../../src/store/sql/kept-sessions.ts';
 import { localDate, startOfDate } from '../oracle/calendar.ts';
 import { timezones } from '../oracle/history.ts';
 import { createRandom, type Random } from '../oracle/random.ts';
@@ -17,7 +21,14 @@ import {
   seriesOfSessions,
   valuesOfSessions,
 } from '../oracle/sessions.ts';
-import { CONVERSION_EVENTS, type QueryService, startQueryService, type TestRow } from './service.ts';
+import {
+  CONVERSION_EVENTS,
+  FOREVER,
+  GAP_LIMIT_MS,
+  type QueryService,
+  startQueryService,
+  type TestRow,
+} from './service.ts';
 import { startShardedQueryService } from './sharded-service.ts';
 
 const ROUNDS = Number(process.env.ORACLE_ROUNDS ?? 3);
@@ -339,6 +350,69 @@ test('sessions over random histories', async (t) => {
   }
 });
 
+/**
+ * As `checkHistory`, while days pass in which sessions are kept ahead of raw's end; at the end raw is gone up to then.
+ * Bots' sessions are not kept, so there are none.
+ */
+async function checkKept(
+  world: World,
+  state: { kept: Kept | null },
+  shards: readonly StoreClient[],
+): Promise<void> {
+  const { random, service } = world;
+  const history = { ...world.history, events: world.history.events.map((e) => ({ ...e, is_bot: false })) };
+  const here = { ...world, history };
+  const { events } = history;
+  const days = [...new Set(events.map((event) => Math.floor(event.at / DAY) * DAY))].sort((a, b) => a - b);
+  const before = random.pick(days) + random.pick([0, DAY]);
+  const arrived = events.toSorted(() => (random.chance(0.5) ? 1 : -1));
+  for (const until of [Math.ceil(arrived.length / 2), arrived.length]) {
+    await service.insert(
+      arrived.slice(until === arrived.length ? Math.ceil(until / 2) : 0, until).map(rowOf),
+    );
+    // What was kept of a day is put right as long as the day is ahead.
+    for (let day = days[0]! - DAY; day < before; day += DAY)
+      await keepSessions(service.store, { kept: { before: day }, conversionEvents: CONVERSION_EVENTS });
+    state.kept = { before };
+    for (let i = 0; i < 6; i++) {
+      await checkList(here, arrived.slice(0, until));
+      await checkStats(here, arrived.slice(0, until));
+    }
+  }
+  for (const shard of shards)
+    await shard.command(
+      'DELETE FROM events WHERE timestamp < fromUnixTimestamp64Milli({before:Int64}) AND app_id IN {apps:Array(String)}',
+      { before, apps: history.apps },
+      { settings: { lightweight_deletes_sync: 2 } },
+    );
+  const eventsDays = (Math.floor(Date.now() / DAY) * DAY - before) / DAY + 1;
+  const shapes = {
+    gapLimitMs: GAP_LIMIT_MS,
+    conversionEvents: CONVERSION_EVENTS,
+    retention: { ...FOREVER, eventsDays },
+  };
+  if (shards.length === 1) await createShapes(service.store, shapes);
+  else for (const shard of shards) await createShardedShapes(shard, service.store.database, shapes);
+  await checkTable(here, events);
+  for (let i = 0; i < 10; i++) {
+    await checkList(here, events);
+    await checkStats(here, events);
+  }
+}
+
+test('sessions outlive raw', async (t) => {
+  const now = Date.UTC(2026, 3, 20);
+  const state: { kept: Kept | null } = { kept: null };
+  const service = await startQueryService(t, { now: () => now, kept: () => state.kept });
+  for (let round = 0; round < ROUNDS; round++) {
+    const seed = SEED + 2000 + round;
+    await t.test(`seed ${seed}`, async () => {
+      const random = createRandom(seed * 7919);
+      await checkKept({ service, random, history: makeHistory(random, `k${seed}-`) }, state, [service.store]);
+    });
+  }
+});
+
 test('sessions over random histories, spread over shards', async (t) => {
   const service = await startShardedQueryService(t, 2);
   for (let round = 0; round < Math.ceil(ROUNDS / 3); round++) {
@@ -346,6 +420,19 @@ test('sessions over random histories, spread over shards', async (t) => {
     await t.test(`seed ${seed}`, async () => {
       const random = createRandom(seed * 7919);
       await checkHistory({ service, random, history: makeHistory(random, `r${seed}-`) });
+    });
+  }
+});
+
+test('sessions outlive raw on shards', async (t) => {
+  const state: { kept: Kept | null } = { kept: null };
+  const service = await startShardedQueryService(t, 2, { kept: () => state.kept });
+  for (let round = 0; round < Math.ceil(ROUNDS / 3); round++) {
+    const seed = SEED + 3000 + round;
+    await t.test(`seed ${seed}`, async () => {
+      const random = createRandom(seed * 7919);
+      const history = makeHistory(random, `k${seed}-`);
+      await checkKept({ service, random, history }, state, service.shards);
     });
   }
 });

@@ -5,7 +5,9 @@
 import type { TestContext } from 'node:test';
 import { openCatalog } from '../../src/catalog/catalog.ts';
 import { readConfig } from '../../src/config.ts';
+import type { QueryOptions } from '../../src/query/query.ts';
 import { SqlDesk } from '../../src/query/sql/desk.ts';
+import type { StoreClient } from '../../src/store/client.ts';
 import { openStore } from '../../src/store/open.ts';
 import { createRecompute } from '../../src/store/recompute.ts';
 import { openViewMoments } from '../../src/store/view-moments.ts';
@@ -30,6 +32,8 @@ import {
 const FOREVER = {
   ANALYTICS_RETENTION_EVENTS_DAYS: '15000',
   ANALYTICS_RETENTION_SESSIONS_DAYS: '15000',
+  ANALYTICS_RETENTION_ERRORS_DAYS: '15000',
+  ANALYTICS_RETENTION_HOURLY_DAYS: '15000',
 };
 
 export async function openMigrated(t: Pick<TestContext, 'after'>, cluster: TestCluster) {
@@ -52,7 +56,11 @@ export async function openMigrated(t: Pick<TestContext, 'after'>, cluster: TestC
   return { config, store };
 }
 
-export async function startShardedQueryService(t: TestContext, count: number): Promise<QueryService> {
+export async function startShardedQueryService(
+  t: TestContext,
+  count: number,
+  more: Partial<QueryOptions> = {},
+): Promise<QueryService & { readonly shards: readonly StoreClient[] }> {
   const cluster = await startTestCluster(count, t);
   const { config, store } = await openMigrated(t, cluster);
   const catalog = await openCatalog({ dir: makeTestFolder() });
@@ -74,6 +82,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
     erasure: null,
     sql: new SqlDesk({ store: store.client, adhoc: null }),
     now: Date.now,
+    ...more,
   };
   const app = await startQueryApp(t, options);
   const { chDatabase: database } = config;
@@ -87,6 +96,7 @@ export async function startShardedQueryService(t: TestContext, count: number): P
   return {
     app,
     store: store.client,
+    shards: store.shards,
     moments,
     options,
     catalog,

@@ -120,8 +120,18 @@ test('views older than raw go too, and their hours are counted anew', async (t) 
     `INSERT INTO user_engagement_daily (app_id, date, user_id, events, version)
      SELECT 'a', today() - 200, arrayJoin(['ann', 'bob']), 1, now64(3)`,
   );
+  await store.command(
+    `INSERT INTO kept_sessions (app_id, session_id, start_key, day, user_id, anonymous_id, actor, version)
+     SELECT arrayJoin(['a', 'b']), user, bitShiftLeft(toUInt128(toUnixTimestamp(now() - INTERVAL 200 DAY)) * 1000, 86),
+       today() - 200, if(user = 'device', '', user), if(user = 'device', 'ann', ''), user, now64(3)
+     FROM (SELECT arrayJoin(['ann', 'device', 'bob']) AS user)`,
+  );
   const done = await app.inject({ method: 'DELETE', url: '/v1/subjects/ann' });
   assert.equal(done.statusCode, 200, done.body);
+  assert.deepEqual(await store.select('SELECT app_id, session_id FROM kept_sessions FINAL ORDER BY app_id'), [
+    { app_id: 'a', session_id: 'bob' },
+    { app_id: 'b', session_id: 'bob' },
+  ]);
   const viewers = await store.select<{ viewer: string }>('SELECT viewer FROM views FINAL');
   assert.deepEqual(
     viewers.map(({ viewer }) => viewer),

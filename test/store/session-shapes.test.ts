@@ -5,7 +5,7 @@ import { SqlDesk } from '../../src/query/sql/desk.ts';
 import { QUERYABLE } from '../../src/store/readable.ts';
 import { sessionShapes } from '../../src/store/session-shapes.ts';
 import { until } from '../faults/verify.ts';
-import { openAccess, startQueryApp, startQueryService, type TestRow } from '../query/service.ts';
+import { FOREVER, openAccess, startQueryApp, startQueryService, type TestRow } from '../query/service.ts';
 import { startTestService } from '../support/service.ts';
 
 /** As the seed prints them. */
@@ -70,7 +70,7 @@ test('seed 003’s two questions, as printed, over what was sent', async (t) => 
   ]);
   assert.deepEqual(await ask(CAMPAIGNS, ['other']), [['mail', 1, 0]]);
   assert.equal((await ask(CAMPAIGNS, null)).length, 3);
-  for (const name of Object.keys(sessionShapes([]))) {
+  for (const name of Object.keys(sessionShapes([], FOREVER))) {
     assert.ok((QUERYABLE as readonly string[]).includes(name), name);
     const rows = await ask(`SELECT DISTINCT app_id FROM ${name}`, ['other']);
     assert.ok(

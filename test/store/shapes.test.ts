@@ -39,8 +39,10 @@ const SHAPES: Readonly<Record<string, readonly [string, string][]>> = {
 async function openTables(t: Parameters<typeof startTestClickHouse>[0]) {
   const { client } = await startTestClickHouse(t);
   await migrate({ client, settings, log: silentLog });
-  await createShapes(client, { gapLimitMs: 30_000, conversionEvents: ['purchase', "it's"] });
-  await createShapes(client, { gapLimitMs: 30_000, conversionEvents: ['purchase', "it's"] });
+  const retention = { eventsDays: 90, sessionsDays: 365, errorsDays: 30, hourlyDays: 30 };
+  const options = { gapLimitMs: 30_000, conversionEvents: ['purchase', "it's"], retention };
+  await createShapes(client, options);
+  await createShapes(client, options);
   return client;
 }
 

@@ -90,10 +90,10 @@ export async function askSessionStats(
  * The scope in SQL, narrowed to one actor where the filters leave no other. Never further: which of an actor's sessions is
  * new is decided among all of them.
  */
-function actorScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues): SessionScope {
+function actorScope({ range, apps, filters, bots, kept }: SessionsScope, values: SqlValues): SessionScope {
   const { user_id = '' } = filters.fields;
   const first = user_id === '' ? '1' : `actor = ${values.text(user_id)}`;
-  return { apps: appsSql(values, apps), bots, range, first };
+  return { apps: appsSql(values, apps), bots, range, first, kept };
 }
 
 function statsSql(question: SessionStatsQuestion, values: SqlValues): string {

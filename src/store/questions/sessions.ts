@@ -1,3 +1,4 @@
+import type { Kept } from '../sql/kept-sessions.ts';
 import type { TimeRange } from '../sql/range.ts';
 import {
   conversionSql,
@@ -45,6 +46,8 @@ export interface SessionsScope {
   readonly apps: readonly string[] | null;
   readonly filters: SessionFilters;
   readonly bots: boolean;
+  /** Null: raw has all that is asked for. */
+  readonly kept: Kept | null;
 }
 
 /** The place of a session in the list: what it is sorted by (epoch ms, ms or a count), then what names it. */
@@ -165,7 +168,7 @@ async function readKeysIn(store: StoreReader, question: SessionsQuestion, range:
       ? '1'
       : `(${value}, app_id, session_id) ${order === 'desc' ? '<' : '>'} (${values.add('Int64', after.value)}, ${values.text(after.app)}, ${values.text(after.session)})`;
   return await store.select<Key>(
-    `SELECT app_id, session_id, ${value} AS value, started_ms FROM (${sessionsSql(scope, values, startsOnly)})
+    `SELECT app_id, session_id, ${value} AS value, started_ms FROM (${sessionsSql(scope, values, { startsOnly })})
      WHERE ${sessionFiltersSql(filters, values)} AND ${place}
      ORDER BY ${value} ${direction}, app_id ${direction}, session_id ${direction} LIMIT ${limit + 1}`,
     values.params,
@@ -182,6 +185,7 @@ async function readNamed(
   const scope = {
     apps: appsSql(values, question.apps),
     bots: question.bots,
+    kept: question.kept,
     since,
     conversion: conversionSql(values.texts(question.conversionEvents)),
   };
@@ -206,7 +210,7 @@ async function readFirsts(
   const values = new SqlValues();
   const before = Math.max(...sessions.map((session) => session.started_ms)) + 1;
   const actors = `SELECT arrayJoin(${values.texts([...new Set(sessions.map((session) => session.actor))])})`;
-  const scope = { apps: appsSql(values, question.apps), bots: question.bots, before };
+  const scope = { apps: appsSql(values, question.apps), bots: question.bots, kept: question.kept, before };
   const rows = await store.select<{ app_id: string; actor: string; session_id: string }>(
     firstSessionsSql(actors, scope, values),
     values.params,
@@ -218,10 +222,16 @@ const nameOf = (named: { readonly app_id: string; readonly session_id: string })
   JSON.stringify([named.app_id, named.session_id]);
 
 /** The scope in SQL, narrowed by the filters on what the first event decides; all filters are in `sessionFiltersSql`. */
-function narrowScope({ range, apps, filters, bots }: SessionsScope, values: SqlValues): SessionScope {
+function narrowScope({ range, apps, filters, bots, kept }: SessionsScope, values: SqlValues): SessionScope {
   const of = Object.entries(filters.fields).filter(([field]) => OF_FIRST.includes(field));
   const first = of.map(([field, value]) => `${field} = ${values.text(value)}`);
-  return { apps: appsSql(values, apps), bots, range, first: first.length === 0 ? '1' : first.join(' AND ') };
+  return {
+    apps: appsSql(values, apps),
+    bots,
+    range,
+    kept,
+    first: first.length === 0 ? '1' : first.join(' AND '),
+  };
 }
 
 /** Condition on a session (`sessionsSql`). */

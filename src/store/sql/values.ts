@@ -1,3 +1,5 @@
+import { quoted } from './quoted.ts';
+
 /** Of one parameter: a server takes 128 KiB. */
 const VALUE_BYTES = 120 * 1024;
 
@@ -51,6 +53,20 @@ export class SqlValues {
   second(seconds: number): string {
     return `toDateTime(${this.add('UInt32', seconds)}, 'UTC')`;
   }
+}
+
+/** For SQL that is kept, such as a view's: the values stand in it as literals. */
+export class SqlLiterals extends SqlValues {
+  override add(type: string, value: unknown): string {
+    return `CAST(${literal(value)}, ${quoted(type)})`;
+  }
+}
+
+function literal(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
+  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value);
+  throw new TypeError(`a ${typeof value} is no literal`);
 }
 
 /** Condition on `app_id`. Null: every app; []: none. */
