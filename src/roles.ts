@@ -4,6 +4,7 @@ import { addHealthRoutes } from './http/health.ts';
 import type { DntMode } from './ingest/do-not-track.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest } from './ingest/ingest.ts';
+import { createSendOn } from './ingest/send-on.ts';
 import type { Live } from './live/live.ts';
 import { startPipeline } from './pipeline/pipeline.ts';
 import { reportLag } from './pipeline-report.ts';
@@ -105,6 +106,7 @@ async function openPipeline(house: House, live: Live | null): Promise<void> {
     ownServer: store.kind === 'embedded',
     now,
     publish: (batch) => feed?.publish(batch),
+    sendOn: createSendOn(kernel, now),
     erasureKey: async () => await (await house.catalog.open()).erasures.key(),
     tracing: house.tracing,
     limits: pipelineLimits(config),

@@ -8,7 +8,16 @@ import { Batch, type BatchContext } from './batch.ts';
 import { buryDead } from './dead-letter.ts';
 import type { ErasedFilter } from './erased.ts';
 import { loadLateSessions, settleLateIds } from './late.ts';
-import { awaitOthers, distrustedUntil, findChange, type Layout, readLayout, writeLayout } from './layout.ts';
+import {
+  awaitOthers,
+  distrustedUntil,
+  emptied,
+  findChange,
+  isOfBefore,
+  type Layout,
+  readLayout,
+  writeLayout,
+} from './layout.ts';
 import { openPartitionState, type PartitionState } from './recovery.ts';
 import { sleep } from './sleep.ts';
 import { createSteps, type StepObserver } from './steps.ts';
@@ -63,11 +72,22 @@ export interface PlanSource {
   upTo(at: number, signal: AbortSignal): Promise<void> | null;
 }
 
+export type SendOn = (
+  topic: Topic,
+  records: readonly LogRecord[],
+  partitions: number,
+) => Promise<ReadonlySet<LogRecord>>;
+
 export interface PipelineDependencies {
   readonly kernel: Kernel;
   readonly topic: Topic;
   readonly plans: PlanSource;
   readonly deadLetters: Topic;
+  /**
+   * Appends the events of records again, split by so many partitions, and resolves when they are durable; with those records
+   * that it could not read, of which nothing was appended.
+   */
+  readonly sendOn: SendOn;
   /** Whose assignments these are. */
   readonly group: string;
   readonly store: EventStore;
@@ -148,13 +168,14 @@ class Road {
     const { signal } = this.#assignment;
     const state = await this.#open();
     const writer = this.#createWriter(state);
-    if (this.#layout !== null) await this.#settleLayout(this.#layout, state);
+    if (this.#layout !== null) await this.#settleLayout({ layout: this.#layout, before: null }, state);
     let batch = this.#nextBatch();
     while (!signal.aborted) {
       const records = await this.#read(batch);
       const change = findChange(records, this.#layout, this.#isFirst);
       if (records.length > 0) this.#isFirst = false;
-      await this.#fill(batch, change === null ? records : records.slice(0, change.index), state);
+      const own = await this.#sendOn(change === null ? records : records.slice(0, change.index));
+      await this.#fill(batch, own, state);
       if (change !== null) {
         if (batch.spans.length > 0) batch = await this.#handOver(batch, writer, state);
         await this.#inFlight;
@@ -169,19 +190,38 @@ class Road {
 
   /** Partitions were added, and this record is the first that was split by them: everything before it is committed. */
   async #changeLayout(offset: number, layout: Layout, state: PartitionState): Promise<void> {
+    const before = this.#layout;
     this.#layout = layout;
     await this.#persist('commit', () => this.#assignment.commit(offset, writeLayout(layout)));
-    await this.#settleLayout(layout, state);
+    await this.#settleLayout({ layout, before }, state);
     this.#assignment.seek(offset);
   }
 
-  async #settleLayout(layout: Layout, { dedupe }: PartitionState): Promise<void> {
+  async #settleLayout(
+    change: { readonly layout: Layout; readonly before: Layout | null },
+    { dedupe }: PartitionState,
+  ): Promise<void> {
     const { topic, group } = this.#deps;
     const wait = (ms: number): Promise<void> => sleep(ms, this.#assignment.signal);
     await this.#persist('layout', async () => {
-      if (!layout.settled) this.#layout = await awaitOthers(this.#assignment, layout, topic, group, wait);
+      if (!change.layout.settled)
+        this.#layout = await awaitOthers(this.#assignment, change, topic, group, wait);
     });
     dedupe.distrustBefore(distrustedUntil(this.#layout!));
+  }
+
+  /** The records without the events that belong elsewhere, which are durable there now. */
+  async #sendOn(records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
+    const layout = this.#layout;
+    if (layout === null) return records;
+    const before = records.filter((record) => isOfBefore(record, layout));
+    if (before.length === 0) return records;
+    let left: ReadonlySet<LogRecord> = new Set();
+    await this.#persist('send on', async () => {
+      left = await this.#deps.sendOn(this.#deps.topic, before, layout.partitions);
+    });
+    const sent = new Set(before.filter((record) => !left.has(record)));
+    return records.map((record) => (sent.has(record) ? emptied(record) : record));
   }
 
   /** Retries until ClickHouse answers: what is in the log is safe meanwhile. */

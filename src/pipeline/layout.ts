@@ -1,4 +1,4 @@
-import type { Assignment, Lag, LogRecord, Topic } from '../log/log.ts';
+import type { Assignment, Header, Lag, LogRecord, NewRecord, Topic } from '../log/log.ts';
 
 /**
  * What keeps an event from counting twice when partitions are added.
@@ -6,8 +6,10 @@ import type { Assignment, Lag, LogRecord, Topic } from '../log/log.ts';
  * Ingest writes into each record by how many partitions it chose this one. After a change an actor's events go to another
  * partition, and so does an event that is sent again: the partition's memory of ids does not know what the old one took.
  * So a partition stops at the first record of a larger number. It commits that it has come so far, and waits until every
- * other has come so far too, has such a record next, or has nothing left. What was taken under the old number is stored then, and ClickHouse is
- * asked for every event that may have been taken before.
+ * other has come so far too, or has such a record next; where none is in sight it puts one, empty, so that every partition
+ * has a place that parts the old number from the new. What was taken before these places is stored then, and ClickHouse is
+ * asked for every event that may have been taken there. What comes behind such a place by the old number is from an ingest
+ * that has not heard of the new one yet: it is sent on to where it belongs, where copies of it are known.
  */
 
 export interface Layout {
@@ -88,44 +90,81 @@ async function readNext(
   return null;
 }
 
-/** Resolves with the settled layout, when no other partition has anything left that was split by fewer. */
+/**
+ * Resolves with the settled layout, when no other partition takes anything more that was split by fewer. `before`: what this
+ * partition knew until now.
+ */
 export async function awaitOthers(
   assignment: Pick<Assignment, 'partition' | 'signal'>,
-  layout: Layout,
-  topic: Pick<Topic, 'lag' | 'scan'>,
+  { layout, before }: { readonly layout: Layout; readonly before: Layout | null },
+  topic: Pick<Topic, 'lag' | 'scan' | 'append'>,
   group: string,
   sleep: (ms: number) => Promise<void>,
 ): Promise<Layout> {
-  // Ends are looked at once: what comes after them is not waited for.
-  const ends = new Map<number, number>();
+  const marked = new Set<number>();
   for (;;) {
     const all = await topic.lag(group);
-    const others = all.filter(({ partition }) => partition !== assignment.partition);
-    for (const { partition, end } of others) if (!ends.has(partition)) ends.set(partition, end);
-    const looks = others.map((other) =>
-      lookAt(other, ends.get(other.partition)!, layout, topic, assignment.signal),
+    const fewer = [before, ...all.map(({ metadata }) => readLayout(metadata))].map(
+      (one) => one?.partitions ?? 0,
     );
-    const states = await Promise.all(looks);
+    const once = Math.max(...fewer.filter((partitions) => partitions < layout.partitions));
+    const others = all.filter(({ partition }) => partition !== assignment.partition);
+    const states = await Promise.all(
+      others.map((other) => lookAt(other, layout, once, topic, assignment.signal)),
+    );
     if (!states.includes('behind'))
       return { ...layout, fresh: layout.fresh && states.every((state) => state === 'fresh'), settled: true };
+    const unmarked = others.filter((other, i) => states[i] === 'behind' && !marked.has(other.partition));
+    if (unmarked.length > 0) await topic.append(unmarked.map(({ partition }) => markOf(partition, layout)));
+    for (const { partition } of unmarked) marked.add(partition);
     await sleep(LOOK_EVERY_MS);
   }
 }
 
-/** `fresh`: nothing was ever taken there by another layout. `there`: nothing is left of one. */
+/** A record that holds nothing, and says by how many partitions those behind it are split. */
+function markOf(partition: number, { partitions }: Layout): NewRecord {
+  const now = Date.now();
+  const headers: Header[] = [
+    ['received_at', String(now)],
+    ['count', '0'],
+    ['source', 'layout'],
+    ['partitions', String(partitions)],
+  ];
+  return { partition, key: null, headers, value: new Uint8Array(), timestamp: now };
+}
+
+/**
+ * `fresh`: nothing was ever taken there by another layout. `there`: nothing is left of one, nor will be. `once`: how many
+ * partitions there were before, 0 when nobody knows.
+ */
 async function lookAt(
   other: Lag,
-  end: number,
   layout: Layout,
+  once: number,
   topic: Pick<Topic, 'scan'>,
   signal: AbortSignal,
 ): Promise<'fresh' | 'there' | 'behind'> {
-  if (other.end === 0) return 'fresh';
   const said = readLayout(other.metadata);
   if (said !== null && said.partitions >= layout.partitions) return said.fresh ? 'fresh' : 'there';
-  if (other.committed >= end) return 'there';
+  if (other.end === 0) return other.partition < once ? 'behind' : 'fresh';
+  if (other.committed >= other.end) return 'behind';
   // Its ClickHouse may be away, or nobody have it yet: that is no reason to wait for it.
   const next = await readNext(topic, other, signal);
   if (next === null || splitBy(next) < layout.partitions) return 'behind';
   return next.offset === 0 ? 'fresh' : 'there';
+}
+
+/** Whether ingest split the record by fewer partitions than the settled layout has. Those of foreign producers never are. */
+export function isOfBefore(record: LogRecord, { partitions }: Layout): boolean {
+  if (record.value.length === 0 || !record.headers.some(([name]) => name === 'count')) return false;
+  // One that had one partition does not say so.
+  return (splitBy(record) || 1) < partitions;
+}
+
+/** What is left of a record that was sent on: its place. */
+export function emptied(record: LogRecord): LogRecord {
+  const headers = record.headers.map(
+    ([name, value]): Header => (name === 'count' ? [name, '0'] : [name, value]),
+  );
+  return { ...record, headers, value: new Uint8Array() };
 }

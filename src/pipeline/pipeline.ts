@@ -5,7 +5,13 @@ import { EventStore, sourceKey } from '../store/events.ts';
 import { createRecompute } from '../store/recompute.ts';
 import { inSpan, type Tracing } from '../telemetry/tracing.ts';
 import type { Batch } from './batch.ts';
-import { consumePartition, type PipelineLimits, type PipelineObserver, type PlanSource } from './consumer.ts';
+import {
+  consumePartition,
+  type PipelineLimits,
+  type PipelineObserver,
+  type PlanSource,
+  type SendOn,
+} from './consumer.ts';
 import { consumeDeadLetters } from './dead-letter-reader.ts';
 import { createErasedFilter } from './erased.ts';
 import { sleep } from './sleep.ts';
@@ -33,6 +39,7 @@ export interface PipelineOptions {
   readonly ownServer: boolean;
   readonly now: () => number;
   readonly publish: (batch: Batch) => void;
+  readonly sendOn: SendOn;
   /** Of the hashes of who was erased. Default: nobody ever is. */
   readonly erasureKey?: () => Promise<Uint8Array>;
   /** Default null. */

@@ -2,6 +2,7 @@
 
 import { coordinateEventId, formatUuid } from '../../src/event/kernel/uuid.ts';
 import type { Kernel } from '../../src/event/kernel.ts';
+import { createSendOn } from '../../src/ingest/send-on.ts';
 import { type LocalLog, openLocalLog } from '../../src/log/local/local.ts';
 import type { Membership, NewRecord } from '../../src/log/log.ts';
 import {
@@ -109,6 +110,7 @@ export class TestRoad {
         ownServer,
         now,
         publish() {},
+        sendOn: createSendOn(kernel, now),
       }),
     );
   }

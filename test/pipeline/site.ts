@@ -1,6 +1,7 @@
 /** A local log with several topics, and a pipeline that is run until nothing is left. */
 
 import type { Kernel } from '../../src/event/kernel.ts';
+import { createSendOn } from '../../src/ingest/send-on.ts';
 import { type LocalLog, openLocalLog } from '../../src/log/local/local.ts';
 import type { Header } from '../../src/log/log.ts';
 import type { PipelineLimits } from '../../src/pipeline/consumer.ts';
@@ -73,6 +74,7 @@ export async function openSite(t: { after(fn: () => Promise<void>): void }, kern
     ownServer: true,
     now: Date.now,
     publish() {},
+    sendOn: createSendOn(kernel, Date.now),
     limits: LIMITS,
     recompute: { everyMs: 60_000, rowsMax: 1e6, gapLimitMs: 30_000, engagementEveryMs: 0 },
   });
