@@ -132,7 +132,7 @@ async function answerReport(
 }
 
 function readScope(request: Asked, { common }: ReadParams, now: number): ReportScope {
-  const { app_id: named = [], from, to, timezone, bots = false } = common;
+  const { app_id: named = [], from, to, timezone, bots = false, exact = false } = common;
   return {
     range: readRange(
       { ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
@@ -142,6 +142,7 @@ function readScope(request: Asked, { common }: ReadParams, now: number): ReportS
     ),
     apps: readApps(request as FastifyRequest, [named].flat()),
     bots,
+    exact,
   };
 }
 
