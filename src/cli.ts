@@ -61,6 +61,10 @@ const commands: Readonly<Record<string, { load: () => Promise<Command>; doc: str
     load: async () => (await import('./commands/plan.ts')).runPlan,
     doc: 'list, put and delete tracking plans',
   },
+  alert: {
+    load: async () => (await import('./commands/alert.ts')).runAlert,
+    doc: 'list, show, set and delete alerts',
+  },
   settings: { load: async () => printSettings, doc: 'print every setting as a table' },
 };
 

@@ -3,7 +3,7 @@
  *
  * In: handshakes and `subscribe` messages. Out: `realtime_metrics`, `analytics_event`, `subscribed`, `error`. What can be
  * lost: messages to a socket that reads too slowly; it is skipped, and closed (1013) when it stays so. Nothing waits for
- * a socket, and each has bounds: 4 KB a message, a rate of messages and events, bytes that wait, a sign of life.
+ * a socket, and each has bounds: 4 KB a message, a rate of messages and events, bytes that wait, a sign of life, and a credential that still counts.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -14,6 +14,7 @@ import { refuseUpgrade } from '../http/server.ts';
 import { EventTail, type EventText } from './event-tail.ts';
 import { FanOut, type Receiver } from './fan-out.ts';
 import type { LiveRows } from './realtime.ts';
+import { keepPass, type Pass, startRechecks } from './recheck.ts';
 import { hashApp, type RealtimePoint, type RealtimeSnapshot } from './snapshot.ts';
 import {
   type Authorize,
@@ -35,6 +36,8 @@ export interface SocketLimits {
   readonly slowAfterMs: number;
   /** A peer that did not answer the last ping when the next is due is cut. */
   readonly pingEveryMs: number;
+  /** How often it is asked whether a credential still opens the door. */
+  readonly recheckEveryMs: number;
   readonly sliceSockets: number;
   readonly waitingMessagesMax: number;
   /** For the goodbyes of both sides. */
@@ -50,6 +53,7 @@ export const defaultSocketLimits: SocketLimits = {
   bufferedBytesMax: 1_048_576,
   slowAfterMs: 10_000,
   pingEveryMs: 15_000,
+  recheckEveryMs: 2_000,
   sliceSockets: 250,
   waitingMessagesMax: 20_000,
   closeTimeoutMs: 2_000,
@@ -67,6 +71,7 @@ interface SocketsOptions {
 }
 
 interface Client extends Receiver {
+  readonly pass: Pass;
   /** What its credential allows. */
   readonly allowed: readonly string[] | null;
   subscription: Subscription;
@@ -99,6 +104,7 @@ class SocketHub implements Sockets {
   readonly #fanOut: FanOut;
   readonly #tail: EventTail;
   readonly #pings: NodeJS.Timeout;
+  readonly #rechecks: { stop(): void };
   /** Handshakes that wait for a decision. */
   #entering = 0;
   #closing = false;
@@ -131,6 +137,12 @@ class SocketHub implements Sockets {
       totalPerSecondMax: limits.totalEventsPerSecondMax,
     });
     this.#pings = setInterval(() => void this.#ping(), limits.pingEveryMs).unref();
+    this.#rechecks = startRechecks({
+      authorize: options.authorize,
+      guests: () => this.#clients,
+      everyMs: limits.recheckEveryMs,
+      slice: limits.sliceSockets,
+    });
   }
 
   get count(): number {
@@ -174,6 +186,7 @@ class SocketHub implements Sockets {
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#pings);
+    this.#rechecks.stop();
     this.#fanOut.stop();
     const gone = new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
@@ -200,15 +213,17 @@ class SocketHub implements Sockets {
     const question = new URL(request.url ?? '/', 'http://any').searchParams;
     const apps = readApps(question.get('app_id') ?? undefined, admission.apps);
     if (this.#closing) throw new HttpProblem('closing', 'Try again soon.');
+    const pass = keepPass(request, admission.id);
     this.#server.handleUpgrade(request, socket, head, (opened) =>
-      this.#welcome(opened, admission.apps, apps),
+      this.#welcome(opened, pass, admission.apps, apps),
     );
   }
 
-  #welcome(socket: WebSocket, allowed: readonly string[] | null, apps: readonly string[] | null): void {
+  #welcome(socket: WebSocket, pass: Pass, allowed: Client['allowed'], apps: readonly string[] | null): void {
     const subscription = { apps, eventNames: null, videoId: null, events: true };
     const client: Client = {
       socket,
+      pass,
       allowed,
       subscription,
       appHashes: apps?.map(hashApp) ?? null,

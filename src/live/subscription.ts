@@ -1,18 +1,15 @@
 /** What a caller may see, and what it asks to see. */
-import type { IncomingMessage } from 'node:http';
+import type { AccessRequest } from '../access/addresses.ts';
 import { chooseApps } from '../access/apps.ts';
 import { HttpProblem, type ProblemCode } from '../http/problem.ts';
 
-/** The answer to whether a request may read. `apps`: which it may see; null for all, [] for none. */
+/** The answer to whether a request may read. `id`: who it is; `apps`: which it may see; null for all, [] for none. */
 export type Admission =
-  | { readonly granted: true; readonly apps: readonly string[] | null }
+  | { readonly granted: true; readonly id: string; readonly apps: readonly string[] | null }
   | { readonly granted: false; readonly code: ProblemCode; readonly detail: string };
 
 /** @param from a socket's handshake may carry its credential in the query, since a page can send no header there. */
-export type Authorize = (
-  request: IncomingMessage,
-  from: 'route' | 'socket',
-) => Admission | Promise<Admission>;
+export type Authorize = (request: AccessRequest, from: 'route' | 'socket') => Admission | Promise<Admission>;
 
 /** What one socket wants. null: no choice made. */
 export interface Subscription {

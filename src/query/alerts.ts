@@ -17,7 +17,7 @@ export interface AlertOptions extends AlertLimits {
   readonly builtIns: readonly BuiltInAlert[];
 }
 
-const RULES_MAX = 200;
+export const RULES_MAX = 200;
 
 const Params = Type.Object({ name: Type.String({ description: 'Of the alert; at most 100 characters.' }) });
 const List = Type.Object({ data: Type.Array(Item) });
@@ -211,7 +211,8 @@ async function readStates({ alertWatch }: QueryOptions['catalog']): Promise<Map<
 const notFound = (name: string) =>
   new HttpProblem('not_found', `There is no alert ${JSON.stringify(name)}. GET /v1/alerts lists them.`);
 
-function checkIsNotBuiltIn({ builtIns }: AlertOptions, name: string): void {
+/** Answers 409 `conflict` for a name that no rule may have. */
+export function checkIsNotBuiltIn({ builtIns }: AlertOptions, name: string): void {
   if (!builtIns.some((alert) => alert.name === name)) return;
   throw new HttpProblem(
     'conflict',

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { readSettledStamp, type StoreReader } from '../store/questions/buckets.ts';
 import type { TimeRange } from '../store/sql/range.ts';
 import type { Answers, Question } from './answers.ts';
+import { leavingOf, workFor } from './crowd.ts';
 
 /** Every GET of the plugin answers with an ETag; those that declare it in their config, through the answer cache. */
 
@@ -60,8 +61,8 @@ function wrapRoute(route: RouteOptions, options: AnswerRoutesOptions): void {
     const make = async () => Buffer.from(JSON.stringify(await handler.call(this, request, reply)));
     const answer =
       cached === undefined
-        ? await make()
-        : await options.answers.give(describe(request, cached, options), make);
+        ? await workFor(leavingOf(reply.raw), make)
+        : await options.answers.give(describe(request, cached, options), make, leavingOf(reply.raw));
     return send(request, reply, answer);
   };
 }

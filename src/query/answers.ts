@@ -12,6 +12,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Cache } from '../cache/cache.ts';
+import { Crowd, workFor } from './crowd.ts';
 
 export interface AnswersOptions {
   readonly cache: Cache;
@@ -52,8 +53,12 @@ export interface Question {
 }
 
 export interface Answers {
-  /** Rejects as `make` does. */
-  give(question: Question, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
+  /**
+   * Rejects as `make` does. What `make` asks ends when all who wait for its answer have left; not so behind them, nor when
+   * the answer is going to be kept.
+   * @param leaving aborted when the caller leaves. Default: it stays.
+   */
+  give(question: Question, make: () => Promise<Uint8Array>, leaving?: AbortSignal): Promise<Uint8Array>;
   /** Something was changed through this process: what was made before is not given again. */
   changed(): void;
   /** What was counted is gone: of what was made before nothing is given again, whatever it was made for. */
@@ -68,6 +73,7 @@ const AGE_MAX = 10;
 interface Flight {
   /** By `performance.now()`. */
   readonly beganAt: number;
+  readonly crowd: Crowd;
   readonly answer: Promise<Uint8Array>;
 }
 
@@ -113,7 +119,8 @@ export function createAnswers(options: AnswersOptions): Answers {
   function renew(key: string, question: Question, make: () => Promise<Uint8Array>): void {
     if (renewing.has(key)) return;
     renewing.add(key);
-    makeAndKeep(key, question, make)
+    new Crowd()
+      .work(() => makeAndKeep(key, question, make))
       .catch(() => {})
       .finally(() => renewing.delete(key));
   }
@@ -137,24 +144,29 @@ export function createAnswers(options: AnswersOptions): Answers {
     question: Question,
     keptMs: number,
     make: () => Promise<Uint8Array>,
+    leaving: AbortSignal | undefined,
   ): Promise<Uint8Array> {
     const key = keyOf(question, forgotten === 0 ? 'kept' : `kept ${self} ${forgotten}`);
     const afresh = question.afresh || freshMs === 0 || keptMs === 0;
     if (afresh) options.afresh?.();
     const under = flights.get(key);
-    if (under !== undefined && !afresh) {
+    if (under !== undefined && !under.crowd.gone && !afresh) {
       observe('shared');
+      under.crowd.join(leaving);
       return await under.answer;
     }
-    const answer = (async () => {
+    const keeps = freshMs > 0 && keptMs > 0;
+    const crowd = new Crowd();
+    crowd.join(keeps ? undefined : leaving);
+    const answer = crowd.work(async () => {
       const found = afresh ? null : await cache.get(key);
       observe(found !== null ? 'hit' : afresh ? 'afresh' : 'miss');
       if (found !== null) return found;
       const made = await make();
-      if (freshMs > 0 && keptMs > 0) await cache.set(key, made, keptMs);
+      if (keeps) await cache.set(key, made, keptMs);
       return made;
-    })();
-    return await follow(key, { beganAt: performance.now(), answer });
+    });
+    return await follow(key, { beganAt: performance.now(), crowd, answer });
   }
 
   /** Those who come meanwhile find it. */
@@ -173,28 +185,32 @@ export function createAnswers(options: AnswersOptions): Answers {
   }
 
   return {
-    async give(question, make) {
-      if (question.keptMs !== undefined) return await giveKept(question, question.keptMs, make);
+    async give(question, make, leaving) {
+      if (question.keptMs !== undefined) return await giveKept(question, question.keptMs, make, leaving);
       if (freshMs === 0 || question.afresh) {
         options.afresh?.();
         observe('afresh');
-        return await make();
+        return await workFor(leaving, make);
       }
       const key = keyOf(question, version());
       const under = flights.get(key);
-      if (under !== undefined && performance.now() - under.beganAt <= AGE_MAX * freshMs) {
+      const isYoung = under !== undefined && performance.now() - under.beganAt <= AGE_MAX * freshMs;
+      if (isYoung && !under.crowd.gone) {
         observe('shared');
+        under.crowd.join(leaving);
         return await under.answer;
       }
       const beganAt = performance.now();
-      const answer = (async () => {
+      const crowd = new Crowd();
+      crowd.join(leaving);
+      const answer = crowd.work(async () => {
         const found = await readMade(key);
         if (found === null) return await makeAndKeep(key, question, make);
         observe('hit');
         if (found.old) renew(key, question, make);
         return found.answer;
-      })();
-      return await follow(key, { beganAt, answer });
+      });
+      return await follow(key, { beganAt, crowd, answer });
     },
     changed,
     forget() {

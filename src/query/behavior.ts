@@ -97,7 +97,7 @@ export function addBehaviorRoute(app: FastifyInstance, options: QueryOptions, de
     },
     async (request): Promise<Static<typeof Answer>> => {
       const { query } = request;
-      const scope: ReportScope & { exact: boolean } = {
+      const scope: ReportScope = {
         ...readScope(request as FastifyRequest, options.now()),
         exact: query.exact ?? false,
       };
@@ -155,7 +155,7 @@ interface Grouped {
 /** Totals of a metric by the value of its one group, or by ''. */
 async function group(
   { store, moments, gapLimitMs }: QueryOptions,
-  scope: ReportScope & { exact: boolean },
+  scope: ReportScope,
   asked: Grouped,
 ): Promise<Map<string, number>> {
   const { series } = await ask(askMetrics(store, moments, { ...scope, ...asked, starts: null, gapLimitMs }));
@@ -164,7 +164,7 @@ async function group(
 
 async function topEvents(
   options: QueryOptions,
-  scope: ReportScope & { exact: boolean },
+  scope: ReportScope,
   limit: number,
 ): Promise<Static<typeof Answer>['events_top']> {
   const groupBy = ['event_name'] as const;

@@ -5,6 +5,7 @@ import { HttpProblem } from '../http/problem.ts';
 import { isFilterField } from '../store/sql/filters.ts';
 import { wantsAfresh } from './answer-routes.ts';
 import { readApps } from './caller.ts';
+import { leavingOf } from './crowd.ts';
 import { checkName } from './definition.ts';
 import { unknownField } from './filter.ts';
 import { countFunnel, type FunnelFigures, type FunnelQuestion } from './funnels/count.ts';
@@ -121,7 +122,7 @@ function addCountRoute(app: FastifyInstance, options: QueryOptions): void {
         response: { 200: Answer },
       },
     },
-    async (request): Promise<Static<typeof Answer>> => {
+    async (request, reply): Promise<Static<typeof Answer>> => {
       const plain = request as FastifyRequest;
       const { query } = request;
       const funnel = await ask(catalog.funnels.get(request.params.name));
@@ -148,6 +149,7 @@ function addCountRoute(app: FastifyInstance, options: QueryOptions): void {
           const figures = await ask(countFunnel(store, funnel, question));
           return Buffer.from(JSON.stringify(shapeAnswer(funnel, question, figures)));
         },
+        leavingOf(reply.raw),
       );
       return JSON.parse(Buffer.from(bytes).toString()) as Static<typeof Answer>;
     },

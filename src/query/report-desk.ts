@@ -12,6 +12,8 @@ export interface ReportScope {
   /** Null: every app. */
   readonly apps: readonly string[] | null;
   readonly bots: boolean;
+  /** Distinct things one by one, where the template estimates them. */
+  readonly exact: boolean;
 }
 
 export type ReportParams = Readonly<Record<string, unknown>>;

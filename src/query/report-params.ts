@@ -1,6 +1,6 @@
 import { Value } from 'typebox/value';
 import { HttpProblem } from '../http/problem.ts';
-import { COMMON_PARAMS, type ReportTemplate } from '../store/report-templates.ts';
+import { COMMON_PARAMS, estimates, type ReportTemplate } from '../store/report-templates.ts';
 
 /** The parameters of a report: those of every template, and its own. */
 
@@ -10,6 +10,7 @@ export interface CommonParams {
   readonly to?: string;
   readonly timezone?: string;
   readonly bots?: boolean;
+  readonly exact?: boolean;
 }
 
 export interface ReadParams {
@@ -34,12 +35,17 @@ const COMMON = {
   timezone: { type: 'string', description: 'IANA name or ±HH:MM.', default: 'UTC' },
   bots: { type: 'boolean', description: 'Count bots too.', default: false },
 };
+const EXACT = {
+  type: 'boolean',
+  description: 'Count distinct actors and sessions one by one, not by uniqCombined64.',
+  default: false,
+};
 
 /** JSON Schema of a template's `params`. */
 export function paramsSchema(template: ReportTemplate) {
   return {
     type: 'object',
-    properties: { ...COMMON, ...template.params },
+    properties: { ...COMMON, ...(estimates(template) && { exact: EXACT }), ...template.params },
     additionalProperties: false,
   };
 }
@@ -49,7 +55,8 @@ export function readParams(template: ReportTemplate, given: unknown): ReadParams
   const schema = paramsSchema(template);
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new HttpProblem('invalid_request', 'params: give an object, such as {"from": "2026-01-31"}.');
-  const known = Object.keys(schema.properties);
+  const properties: Readonly<Record<string, object>> = schema.properties;
+  const known = Object.keys(properties);
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue;
     throw new HttpProblem(
@@ -58,7 +65,7 @@ export function readParams(template: ReportTemplate, given: unknown): ReadParams
     );
   }
   for (const [name, value] of Object.entries(given)) {
-    const fault = findFault(schema.properties[name as keyof typeof schema.properties], value);
+    const fault = findFault(properties[name]!, value);
     if (fault !== null) throw new HttpProblem('invalid_request', `params.${name}: it ${fault}.`);
   }
   const entries = Object.entries(given);

@@ -4,6 +4,7 @@ import { HttpProblem } from '../http/problem.ts';
 import { type ReportTemplate, readsRangeOnly } from '../store/report-templates.ts';
 import { dateOf, settledBy, wantsAfresh } from './answer-routes.ts';
 import { readApps } from './caller.ts';
+import { leavingOf } from './crowd.ts';
 import type { QueryOptions } from './query.ts';
 import { readRange, readTimezone } from './range.ts';
 import type { ReportDesk, ReportScope } from './report-desk.ts';
@@ -123,6 +124,7 @@ async function answerReport(
       const rows = await desk.runWithPrevious(template, scope, read.own);
       return Buffer.from(JSON.stringify(shapeAnswer(template, params, scope, rows, options.now())));
     },
+    leavingOf(reply.raw),
   );
   // What is kept does not know yet for whom it is.
   const open = Buffer.from(answer).toString().slice(0, -1);
@@ -130,7 +132,7 @@ async function answerReport(
 }
 
 function readScope(request: Asked, { common }: ReadParams, now: number): ReportScope {
-  const { app_id: named = [], from, to, timezone, bots = false } = common;
+  const { app_id: named = [], from, to, timezone, bots = false, exact = false } = common;
   return {
     range: readRange(
       { ...(from !== undefined && { from }), ...(to !== undefined && { to }) },
@@ -140,6 +142,7 @@ function readScope(request: Asked, { common }: ReadParams, now: number): ReportS
     ),
     apps: readApps(request as FastifyRequest, [named].flat()),
     bots,
+    exact,
   };
 }
 

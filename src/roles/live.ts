@@ -22,7 +22,9 @@ export async function openLiveRole(house: House): Promise<Live> {
     client: store.client,
     authorize: async (request, from) => {
       const decision = await access.authorize(request, 'read', from === 'socket');
-      return decision.granted ? { granted: true, apps: decision.principal.apps } : decision;
+      if (!decision.granted) return decision;
+      const { id, apps } = decision.principal;
+      return { granted: true, id, apps };
     },
     allowsOrigin: (request) => cors.allows(request.headers, 'api'),
     connections: metrics.websocketConnections,

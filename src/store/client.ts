@@ -9,6 +9,7 @@
  * Every request carries `async_insert=0`: a server's default may be 1, and then a success would promise nothing.
  */
 import { randomUUID } from 'node:crypto';
+import { addAbortSignal } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { type Deadline, startDeadline, untilAborted } from './deadline.ts';
@@ -156,7 +157,8 @@ class HttpStoreClient implements StoreClient {
     const settings = { ...QUESTION_SETTINGS, ...options.settings };
     const whole = this.#run(sql, params, { ...options, settings }, async function* ({ client, query }) {
       const result = await client.query({ ...query, format: 'JSONEachRow' });
-      yield await result.json<Row>();
+      // The signal of the request ends nothing any more once headers came, which may be long before the rows.
+      yield await untilAborted(result.json<Row>(), query.abort_signal);
     });
     let answer: Row[] = [];
     // To the end, since a generator that is left early counts as abandoned.
@@ -175,7 +177,9 @@ class HttpStoreClient implements StoreClient {
   stream<Row>(sql: string, params?: Params, options: QueryOptions = {}): AsyncGenerator<Row[], void> {
     return this.#run<Row[]>(sql, params, options, async function* ({ client, query }) {
       const result = await client.query({ ...query, format: 'JSONEachRow' });
-      for await (const rows of result.stream<Row>()) yield rows.map((row) => row.json());
+      // As above: a reader that waits for rows is to hear of the end, too.
+      const stream = addAbortSignal(query.abort_signal, result.stream<Row>());
+      for await (const rows of stream) yield rows.map((row) => row.json());
     });
   }
 

@@ -5,7 +5,7 @@
  * A template reads sources only, which are limited to what its caller may see (sql/report-sources.ts):
  * `{{events}}`, `{{events from -300 to 0}}` (seconds further than the range), `{{counts}}`, `{{impressions}}`, `{{views}}`.
  * Besides it may say `{{from}}`, `{{to}}`, `{{is_error}}`, over views `{{share}}` (watched share in percent, or NULL), and
- * `{name:Type}` for its parameters.
+ * `{name:Type}` for its parameters. One that counts distinct things by `uniqCombined64` takes `exact`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -85,11 +85,14 @@ export interface ReportTemplate extends Static<typeof TemplateSchema> {
 }
 
 const FOLDER = fileURLToPath(new URL('./reports', import.meta.url));
-/** What every template takes; the rest of the service reads them. */
-export const COMMON_PARAMS: readonly string[] = ['app_id', 'from', 'to', 'timezone', 'bots'];
+/** What the rest of the service reads; no template has a parameter of such a name. */
+export const COMMON_PARAMS: readonly string[] = ['app_id', 'from', 'to', 'timezone', 'bots', 'exact'];
 
 const SOURCES = ['events', 'counts', 'impressions', 'views'];
 const WORDS = [...SOURCES, 'from', 'to', 'is_error', 'share'];
+
+/** Whether it estimates how many people or sessions there were. */
+export const estimates = ({ sql }: Pick<ReportTemplate, 'sql'>): boolean => /\buniqCombined64/.test(sql);
 
 /** Whether the answer depends on nothing but the events of its range. */
 export function readsRangeOnly({ sql, previous }: ReportTemplate): boolean {

@@ -192,6 +192,27 @@ describe('signing in', () => {
   }
 });
 
+describe('the pipeline on the dashboard', () => {
+  it('shows a reader of some apps how things go, and not how much others send', async () => {
+    const { key } = await makeKey({ scopes: ['read', 'admin'], apps: ['elsewhere'] });
+    const one = await openSignedIn('/pipeline', key);
+    const { page } = one;
+    await page.locator('.road').getByText('Received to readable').waitFor();
+    await page.getByRole('columnheader', { name: 'Behind' }).waitFor();
+    assert.equal(await page.getByRole('columnheader', { name: 'µs each' }).count(), 1);
+    for (const name of ['Events', 'Left out', 'Written', 'Stored'])
+      assert.equal(await page.getByRole('columnheader', { name, exact: true }).count(), 0, name);
+    assert.equal(await page.locator('.road').getByText('Size').count(), 0);
+    assert.doesNotMatch((await page.locator('main').textContent()) ?? '', /null|NaN|undefined/);
+    assert.deepEqual(faultsOf(one), []);
+    await shoot(page, 'pipeline-of-some-apps');
+
+    const { page: whole } = await openSignedIn('/pipeline');
+    await whole.getByRole('columnheader', { name: 'Written' }).waitFor();
+    await whole.locator('.road').getByText('Size').waitFor();
+  });
+});
+
 describe('keys on the dashboard', () => {
   it('are made, shown once, and work', async () => {
     const one = await openSignedIn('/keys');

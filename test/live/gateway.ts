@@ -36,7 +36,7 @@ export async function openGateway(t: TestContext, options: Partial<LiveOptions> 
   let check = () => {};
   const live = await openLive({
     client: emptyStore,
-    authorize: () => ({ granted: true, apps: null }),
+    authorize: () => ({ granted: true, id: 'test', apps: null }),
     allowsOrigin: (request) => cors.allows(request.headers, 'api'),
     connections: {
       set(value) {
@@ -97,6 +97,8 @@ export class Listener {
   readonly opened: Promise<void>;
   /** The code with which it was closed. */
   readonly closed: Promise<number>;
+  /** And the reason that was given. */
+  reason = '';
   readonly heard: Heard[] = [];
   #onHeard = () => {};
 
@@ -116,7 +118,10 @@ export class Listener {
       this.socket.on('error', reject);
     });
     this.closed = new Promise((resolve) => {
-      this.socket.on('close', resolve);
+      this.socket.on('close', (code, reason) => {
+        this.reason = reason.toString();
+        resolve(code);
+      });
     });
     this.socket.on('message', (data) => {
       this.heard.push(JSON.parse(data.toString()) as Heard);

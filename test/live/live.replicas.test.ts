@@ -43,7 +43,7 @@ async function openReplica(
       partition,
       before: committed,
     })),
-    authorize: () => ({ granted: true, apps: null }),
+    authorize: () => ({ granted: true, id: 'test', apps: null }),
     allowsOrigin: () => true,
     connections: { set() {} },
     log: silentLog,

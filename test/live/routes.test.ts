@@ -35,7 +35,7 @@ test('callers see their apps, and others see nothing', async (t) => {
     authorize(request) {
       const key = request.headers['x-api-key'];
       if (key === undefined) return { granted: false, code: 'missing_credential', detail: 'Send a key.' };
-      return { granted: true, apps: key === 'none' ? [] : ['tube'] };
+      return { granted: true, id: 'test', apps: key === 'none' ? [] : ['tube'] };
     },
   });
   gateway.publish([start], 'kids');

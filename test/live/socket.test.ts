@@ -113,7 +113,7 @@ test('the handshake refuses in plain HTTP', async (t) => {
   const gateway = await openGateway(t, {
     limits: { socketsMax: 1 },
     authorize(request) {
-      if (request.headers['x-api-key'] === 'key') return { granted: true, apps: ['tube'] };
+      if (request.headers['x-api-key'] === 'key') return { granted: true, id: 'test', apps: ['tube'] };
       if (request.headers['x-api-key'] === 'poor')
         return { granted: false, code: 'wrong_scope', detail: 'It lacks the scope read.' };
       return { granted: false, code: 'missing_credential', detail: 'Send a key.' };

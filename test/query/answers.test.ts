@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMemoryCache } from '../../src/cache/memory.ts';
 import { type AnswersOptions, createAnswers, type Question } from '../../src/query/answers.ts';
+import { nobodyWaits } from '../../src/query/crowd.ts';
 
 const plain: Question = { name: 'metrics', date: 'default', parts: ['a'], afresh: false, settled: null };
 
@@ -250,4 +251,81 @@ test('a renewal that fails is for nobody who has an answer, and is tried again',
   }, /away/);
   assert.deepEqual([...texts], ['one']);
   assert.ok(tried >= 2);
+});
+
+/** Makes an answer when told to, and fails when its crowd has left. */
+function makeSlowly(text: string) {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  let gone: AbortSignal | undefined;
+  return {
+    finish: () => resolve(Buffer.from(text)),
+    isGone: () => gone?.aborted,
+    async make(): Promise<Uint8Array> {
+      gone = nobodyWaits();
+      const left = new Promise<never>((_, reject) =>
+        gone!.addEventListener('abort', () => reject(gone!.reason)),
+      );
+      return await Promise.race([promise, left]);
+    },
+  };
+}
+
+test('an answer is made for as long as one of its callers waits', async () => {
+  const { answers, ask } = open();
+  const callers = Array.from({ length: 3 }, () => new AbortController());
+  const slow = makeSlowly('made');
+  const given = callers.map(({ signal }) => answers.give(plain, slow.make, signal));
+  await new Promise(setImmediate);
+  callers[0]!.abort();
+  callers[1]!.abort();
+  assert.equal(slow.isGone(), false);
+  slow.finish();
+  assert.equal(Buffer.from(await given[2]!).toString(), 'made');
+  callers[2]!.abort();
+  assert.equal(await ask(), 'made');
+});
+
+test('when the last has left it ends, and who comes at that moment is not given the failure', async () => {
+  for (const question of [plain, { ...plain, afresh: true }, { ...plain, keptMs: 0 }]) {
+    const { answers, ask } = open();
+    const caller = new AbortController();
+    const slow = makeSlowly('never');
+    const given = answers.give(question, slow.make, caller.signal);
+    await new Promise(setImmediate);
+    caller.abort();
+    // Not a turn later: the one before is still being taken apart.
+    const next = ask(question);
+    await assert.rejects(given, { code: 'query_timeout' });
+    assert.equal(await next, 'answer 1');
+    assert.equal(slow.isGone(), true);
+  }
+});
+
+test('what is going to be kept, and what is renewed, is made though nobody waits', async () => {
+  const { answers, ask } = open();
+  const caller = new AbortController();
+  const kept = makeSlowly('kept');
+  const question = { ...plain, keptMs: LONG_MS };
+  const given = answers.give(question, kept.make, caller.signal);
+  await new Promise(setImmediate);
+  caller.abort();
+  assert.equal(kept.isGone(), false);
+  kept.finish();
+  await given;
+  assert.equal(await ask(question), 'kept');
+
+  const brief = open({ freshMs: 40 });
+  const other = new AbortController();
+  await brief.answers.give(plain, async () => Buffer.from('first'), other.signal);
+  const renewed = makeSlowly('renewed');
+  // In the second half of its life somebody gets the old one, and leaves.
+  while (renewed.isGone() === undefined) {
+    const got = await brief.answers.give(plain, renewed.make, AbortSignal.abort());
+    assert.equal(Buffer.from(got).toString(), 'first');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.equal(renewed.isGone(), false);
+  renewed.finish();
+  await new Promise(setImmediate);
+  assert.equal(await brief.ask(), 'renewed');
 });

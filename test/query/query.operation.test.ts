@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { PipelineFacts } from '../../src/query/pipeline.ts';
 import { StoreError } from '../../src/store/store-error.ts';
 import { openViewMoments } from '../../src/store/view-moments.ts';
 import { silentLog } from '../support/clickhouse.ts';
@@ -140,5 +141,64 @@ test('ledger, dead letters and the pipeline', async (t) => {
     const refused = await app.inject('/metrics?metric=views');
     assert.deepEqual([refused.statusCode, refused.json().code], [503, 'store_unavailable']);
     assert.equal(refused.headers['retry-after'], '2');
+  });
+
+  await t.test('the pipeline, for a caller of some apps, holds no number of others', async () => {
+    await service.store.command('TRUNCATE TABLE ledger_blocks');
+    // Of the last ten seconds, by the clock of the database; an old block, and one that was replaced, count for nothing.
+    const block = (partition: number, version: string, received: string, stored: string) =>
+      service.store.command(
+        `INSERT INTO ledger_blocks (log_partition, first_offset, next_offset, app_id, minute, received, stored, duplicate, filtered, quarantined, version)
+         VALUES (${partition}, 0, 99, ['a', 'b', 'a'], ['2026-03-31 11:00:00', '2026-03-31 11:00:00', '2026-03-31 11:01:00'],
+           ${received}, ${stored}, [0, 0, 0], [0, 0, 0], [0, 0, 0], ${version})`,
+      );
+    await block(7, 'now64(3) - INTERVAL 1 SECOND', '[1000, 1000, 1000]', '[1000, 1000, 1000]');
+    await block(7, 'now64(3)', '[30, 500, 10]', '[20, 400, 5]');
+    await block(8, 'now64(3) - INTERVAL 1 MINUTE', '[1000, 1000, 1000]', '[1000, 1000, 1000]');
+    await service.mark([{ app_id: 'b', timestamp: NOW }]);
+    const facts: PipelineFacts = {
+      ...plainFacts,
+      log: {
+        kind: 'local',
+        partitions: [
+          { topic: 't', partition: 0, end_offset: 501, committed: 498, lag_records: 3, lag_ms: 7 },
+        ],
+        bytes: 4_711,
+      },
+      steps: [{ name: 'parse', events: 12_345, seconds_per_million: 2, drops: { duplicate: 99 } }],
+      rates: { ingest_eps: 777, insert_eps: 666 },
+      freshness_ms: { p50: 5, p95: 6 },
+    };
+    const ask = async (apps: readonly string[] | null) => {
+      const access = openAccess({ apps });
+      const app = await startQueryApp(t, { ...service.options, access, pipelineFacts: () => facts });
+      const { statusCode, body } = await app.inject('/v1/pipeline');
+      assert.equal(statusCode, 200, body);
+      return JSON.parse(body);
+    };
+    const all = await ask(null);
+    assert.deepEqual([all.log, all.steps, all.rates], [facts.log, facts.steps, facts.rates]);
+    assert.deepEqual([all.store.rows, all.buckets.dirty], [1, 1]);
+
+    const one = await ask(['a', 'c']);
+    assert.deepEqual(one.rates, { ingest_eps: 4, insert_eps: 2.5 });
+    assert.deepEqual(one.log, {
+      kind: 'local',
+      partitions: [
+        { topic: 't', partition: 0, end_offset: null, committed: null, lag_records: null, lag_ms: 7 },
+      ],
+      bytes: null,
+    });
+    assert.deepEqual(one.steps, [{ name: 'parse', events: null, seconds_per_million: 2, drops: null }]);
+    assert.deepEqual(one.freshness_ms, facts.freshness_ms);
+    assert.deepEqual([one.store.state, one.store.rows, one.store.bytes], ['ok', null, null]);
+    // The bucket of `a` was recomputed above; that of `b` waits.
+    assert.equal(one.buckets.dirty, 0);
+    assert.match(one.buckets.refreshed_at, /^20/);
+    const other = await ask(['b']);
+    assert.deepEqual(other.rates, { ingest_eps: 50, insert_eps: 40 });
+    assert.deepEqual(other.buckets, { dirty: 1, refreshed_at: null });
+    const none = await ask([]);
+    assert.deepEqual([none.rates, none.buckets.dirty], [{ ingest_eps: 0, insert_eps: 0 }, 0]);
   });
 });

@@ -117,6 +117,27 @@ test('an aborted query is killed, and rejects with the reason', async (t) => {
   while ((await client.select(running)).length > 0) await delay(5);
 });
 
+test('one that has begun to answer is killed and rejects, too', async (t) => {
+  const { client } = await startTestClickHouse(t);
+  const sql = 'SELECT number, sleepEachRow(0.1) FROM numbers(200) SETTINGS max_block_size = 1';
+  const running = "SELECT 1 FROM system.processes WHERE query_id = 'begun'";
+  const readAll = async (options: { signal: AbortSignal; queryId: string }) => {
+    for await (const _ of client.stream(sql, {}, options));
+  };
+  for (const ask of [(options: Parameters<typeof readAll>[0]) => client.select(sql, {}, options), readAll]) {
+    const controller = new AbortController();
+    const refused = assert.rejects(ask({ signal: controller.signal, queryId: 'begun' }), /not wanted/);
+    while ((await client.select(running)).length === 0) await delay(5);
+    // Long enough for the head of the answer.
+    await delay(1_500);
+    const began = performance.now();
+    controller.abort(new Error('not wanted'));
+    await refused;
+    while ((await client.select(running)).length > 0) await delay(5);
+    assert.ok(performance.now() - began < 5_000);
+  }
+});
+
 test('killQueries waits until none is left', async (t) => {
   const { client } = await startTestClickHouse(t);
   const sql = 'SELECT sum(sipHash64(number)) FROM system.numbers';

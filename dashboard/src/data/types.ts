@@ -201,19 +201,20 @@ export interface LettersDone {
   next_cursor: string | null;
 }
 
+/** What is null here is of all apps together, and not for somebody who is limited to some. */
 export interface PipelineStep {
   name: string;
-  events: number;
+  events: number | null;
   seconds_per_million: number;
-  drops: Record<string, number>;
+  drops: Record<string, number> | null;
 }
 
 export interface LogPartition {
   topic: string;
   partition: number;
-  end_offset: number;
-  committed: number;
-  lag_records: number;
+  end_offset: number | null;
+  committed: number | null;
+  lag_records: number | null;
   lag_ms: number;
 }
 
@@ -221,12 +222,12 @@ export interface Pipeline {
   version: string;
   started_at: string;
   roles: string[];
-  log: { kind: string; partitions: LogPartition[]; bytes: number };
+  log: { kind: string; partitions: LogPartition[]; bytes: number | null };
   steps: PipelineStep[];
   rates: { ingest_eps: number; insert_eps: number };
   freshness_ms: { p50: number | null; p95: number | null };
-  store: { kind: string; version: string; state: string; rows: number; bytes: number };
-  buckets: { dirty: number; refreshed_at: string | null };
+  store: { kind: string; version: string | null; state: string; rows: number | null; bytes: number | null };
+  buckets: { dirty: number | null; refreshed_at: string | null };
 }
 
 export interface HealthPart {

@@ -1,5 +1,5 @@
 import { useContext } from 'preact/hooks';
-import type { Health, Pipeline } from '../data/types.ts';
+import type { Health, LogPartition, Pipeline } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
 import { fullNumber, milliseconds, percent, shortNumber } from '../format/number.ts';
 import { isWell } from '../format/state.ts';
@@ -107,47 +107,42 @@ function Alerts({ pipeline, health }: { pipeline: Pipeline | null; health: Healt
   );
 }
 
+/** With how many events each had, where that is told; else how long they take. */
 function Steps({ pipeline }: { pipeline: Pipeline }) {
   const slowest = Math.max(0, ...pipeline.steps.map((step) => step.seconds_per_million));
+  const counted = pipeline.steps.some((step) => step.events !== null);
   return (
     <div class="table-scroll">
       <table class="table">
         <thead>
           <tr>
             <th scope="col">Step</th>
-            <th scope="col" class="num">
-              Events
-            </th>
+            {counted && (
+              <th scope="col" class="num">
+                Events
+              </th>
+            )}
             <th scope="col" class="num" title="Microseconds of work for one event">
               µs each
             </th>
-            <th scope="col">Left out</th>
+            {counted && <th scope="col">Left out</th>}
           </tr>
         </thead>
         <tbody>
           {pipeline.steps.map((step) => {
             const share = slowest === 0 ? 0 : (step.seconds_per_million / slowest) * 100;
-            const drops = Object.entries(step.drops).filter(([, count]) => count > 0);
             return (
               <tr key={step.name}>
                 <th scope="row">{step.name}</th>
-                <td class="num" title={fullNumber(step.events)}>
-                  {shortNumber(step.events)}
-                </td>
+                {step.events !== null && (
+                  <td class="num" title={fullNumber(step.events)}>
+                    {shortNumber(step.events)}
+                  </td>
+                )}
                 <td class="num bar-cell" style={{ '--share': `${share}%` }}>
                   {step.seconds_per_million.toFixed(2)}
                 </td>
-                <td>
-                  {drops.length === 0 ? (
-                    <span class="muted">none</span>
-                  ) : (
-                    drops.map(([reason, count]) => (
-                      <span class="tag" key={reason} title={`${fullNumber(count)} left out: ${reason}`}>
-                        {reason} {shortNumber(count)}
-                      </span>
-                    ))
-                  )}
-                </td>
+                {step.drops !== null && <Drops drops={step.drops} />}
               </tr>
             );
           })}
@@ -157,10 +152,28 @@ function Steps({ pipeline }: { pipeline: Pipeline }) {
   );
 }
 
+function Drops({ drops }: { drops: Record<string, number> }) {
+  const some = Object.entries(drops).filter(([, count]) => count > 0);
+  return (
+    <td>
+      {some.length === 0 ? (
+        <span class="muted">none</span>
+      ) : (
+        some.map(([reason, count]) => (
+          <span class="tag" key={reason} title={`${fullNumber(count)} left out: ${reason}`}>
+            {reason} {shortNumber(count)}
+          </span>
+        ))
+      )}
+    </td>
+  );
+}
+
 const PARTITIONS_MAX = 64;
 
 function Partitions({ pipeline }: { pipeline: Pipeline }) {
   const many = new Set(pipeline.log.partitions.map((one) => one.topic)).size > 1;
+  const counted = pipeline.log.partitions.some((one) => one.end_offset !== null);
   const all = [...pipeline.log.partitions].sort((a, b) => b.lag_ms - a.lag_ms || a.partition - b.partition);
   return (
     <Scroller class="table-scroll table-tall" label="Partitions, the furthest behind first">
@@ -170,12 +183,16 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
             <th scope="col" class="num">
               Partition
             </th>
-            <th scope="col" class="num">
-              Written
-            </th>
-            <th scope="col" class="num">
-              Stored
-            </th>
+            {counted && (
+              <>
+                <th scope="col" class="num">
+                  Written
+                </th>
+                <th scope="col" class="num">
+                  Stored
+                </th>
+              </>
+            )}
             <th scope="col" class="num">
               Behind
             </th>
@@ -187,15 +204,9 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
               <th scope="row" class="num">
                 {many ? `${one.topic} · ${one.partition}` : one.partition}
               </th>
-              <td class="num">{fullNumber(one.end_offset)}</td>
-              <td class="num">{fullNumber(one.committed)}</td>
-              <td class="num" title={`${fullNumber(one.lag_records)} records`}>
-                {one.lag_records === 0 ? (
-                  <span class="muted">0</span>
-                ) : (
-                  `${shortNumber(one.lag_records)} · ${milliseconds(one.lag_ms)}`
-                )}
-              </td>
+              {one.end_offset !== null && <td class="num">{fullNumber(one.end_offset)}</td>}
+              {one.committed !== null && <td class="num">{fullNumber(one.committed)}</td>}
+              <Behind partition={one} />
             </tr>
           ))}
         </tbody>
@@ -209,11 +220,24 @@ function Partitions({ pipeline }: { pipeline: Pipeline }) {
         <p class="panel-note">
           {pipeline.buckets.dirty === 0
             ? 'All 5-minute sums are up to date'
-            : `${fullNumber(pipeline.buckets.dirty)} 5-minute sums wait to be made anew`}
+            : `${fullNumber(pipeline.buckets.dirty ?? 0)} 5-minute sums wait to be made anew`}
           ; last refresh {age(Date.now() - Date.parse(pipeline.buckets.refreshed_at))}.
         </p>
       )}
     </Scroller>
+  );
+}
+
+function Behind({ partition: { lag_records: records, lag_ms: ms } }: { partition: LogPartition }) {
+  const none = records === null ? ms === 0 : records === 0;
+  return (
+    <td class="num" {...(records === null ? {} : { title: `${fullNumber(records)} records` })}>
+      {none ? (
+        <span class="muted">0</span>
+      ) : (
+        `${records === null ? '' : `${shortNumber(records)} · `}${milliseconds(ms)}`
+      )}
+    </td>
   );
 }
 

@@ -47,13 +47,21 @@ function Flow({ rate }: { rate: number }) {
   );
 }
 
+/** Null when one of them is not told. */
+function sumOrNull(counts: readonly (number | null)[]): number | null {
+  return counts.reduce<number | null>((sum, one) => (sum === null || one === null ? null : sum + one), 0);
+}
+
 const SLOW_LAG_MS = 2_000;
 const BAD_LAG_MS = 10_000;
 
-/** The road as a picture: ingest, log, pipeline, store, with rate, lag and age at each. */
+/**
+ * The road as a picture: ingest, log, pipeline, store, with rate, lag and age at each. What is not told, to somebody who
+ * is limited to some apps, is left out.
+ */
 export function Road({ pipeline }: { pipeline: Pipeline }) {
   const { log, rates, freshness_ms: fresh, store } = pipeline;
-  const lagRecords = log.partitions.reduce((sum, one) => sum + one.lag_records, 0);
+  const lagRecords = sumOrNull(log.partitions.map((one) => one.lag_records));
   const lagMs = Math.max(0, ...log.partitions.map((one) => one.lag_ms));
   const lagState = lagMs > BAD_LAG_MS ? 'bad' : lagMs > SLOW_LAG_MS ? 'slow' : 'good';
   const lagWord = { good: 'keeps up', slow: 'a little behind', bad: 'far behind' }[lagState];
@@ -75,29 +83,35 @@ export function Road({ pipeline }: { pipeline: Pipeline }) {
       <Flow rate={rates.ingest_eps} />
       <Station name="Log" kind={log.kind} state="good" word="durable">
         <Fact label="Partitions" value={fullNumber(log.partitions.length)} />
-        <Fact label="Size" value={bytes(log.bytes)} title={`${fullNumber(log.bytes)} bytes`} />
+        {log.bytes !== null && (
+          <Fact label="Size" value={bytes(log.bytes)} title={`${fullNumber(log.bytes)} bytes`} />
+        )}
       </Station>
       <Flow rate={rates.insert_eps} />
       <Station name="Pipeline" kind={`${pipeline.steps.length} steps`} state={lagState} word={lagWord}>
-        <Fact
-          label="Behind"
-          value={lagRecords === 0 ? 'nothing' : `${shortNumber(lagRecords)} records`}
-          title={`${fullNumber(lagRecords)} records`}
-        />
+        {lagRecords !== null && (
+          <Fact
+            label="Behind"
+            value={lagRecords === 0 ? 'nothing' : `${shortNumber(lagRecords)} records`}
+            title={`${fullNumber(lagRecords)} records`}
+          />
+        )}
         <Fact label="Lag" value={milliseconds(lagMs)} />
       </Station>
       <Flow rate={rates.insert_eps} />
       <Station
         name="ClickHouse"
-        kind={`${store.kind} ${store.version}`}
+        kind={`${store.kind} ${store.version ?? ''}`}
         state={storeOk ? 'good' : 'bad'}
         word={store.state}
       >
-        <Fact
-          label="Events"
-          value={shortNumber(store.rows)}
-          title={`${fullNumber(store.rows)} rows, ${bytes(store.bytes)}`}
-        />
+        {store.rows !== null && store.bytes !== null && (
+          <Fact
+            label="Events"
+            value={shortNumber(store.rows)}
+            title={`${fullNumber(store.rows)} rows, ${bytes(store.bytes)}`}
+          />
+        )}
         <Fact
           label="Received to readable"
           value={fresh.p50 === null ? 'not known' : milliseconds(fresh.p50)}

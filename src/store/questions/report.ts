@@ -1,7 +1,13 @@
 import { PLACEHOLDER, type ReportTemplate } from '../report-templates.ts';
 import { watchPercentageSql } from '../sql/measures.ts';
 import { IS_ERROR } from '../sql/metric-measures.ts';
-import { countsSource, eventsSource, impressionsSource, type SourceScope } from '../sql/report-sources.ts';
+import {
+  countsSource,
+  distinctSql,
+  eventsSource,
+  impressionsSource,
+  type SourceScope,
+} from '../sql/report-sources.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import { hoursOfRange } from '../sql/view-hours.ts';
 import { VIEW_DIMENSIONS } from '../sql/views.ts';
@@ -54,28 +60,31 @@ async function run(
   const usesBuckets = words.has('counts') || words.has('impressions');
   // Read before the statement: see readDirtyBuckets.
   const dirty = usesBuckets ? dirtyListSql(await readDirtyBuckets(store, apps, range), values) : '';
-  const sql = template.sql.replace(PLACEHOLDER, (_, word: string, from = '0', to = '0') => {
-    switch (word) {
-      case 'events':
-        return eventsSource(question, { from: Number(from), to: Number(to) }, values);
-      case 'counts':
-        return countsSource(question, dirty, values);
-      case 'impressions':
-        return impressionsSource(question, dirty, values);
-      case 'views':
-        return views;
-      case 'share':
-        return share;
-      case 'from':
-        return values.instant(range.from);
-      case 'to':
-        return values.instant(range.to);
-      case 'is_error':
-        return IS_ERROR;
-      default:
-        throw new RangeError(`there is no placeholder ${word}`);
-    }
-  });
+  const sql = distinctSql(template.sql, question).replace(
+    PLACEHOLDER,
+    (_, word: string, from = '0', to = '0') => {
+      switch (word) {
+        case 'events':
+          return eventsSource(question, { from: Number(from), to: Number(to) }, values);
+        case 'counts':
+          return countsSource(question, dirty, values);
+        case 'impressions':
+          return impressionsSource(question, dirty, values);
+        case 'views':
+          return views;
+        case 'share':
+          return share;
+        case 'from':
+          return values.instant(range.from);
+        case 'to':
+          return values.instant(range.to);
+        case 'is_error':
+          return IS_ERROR;
+        default:
+          throw new RangeError(`there is no placeholder ${word}`);
+      }
+    },
+  );
   return await store.select<ReportRow>(sql, { ...values.params, ...params });
 }
 

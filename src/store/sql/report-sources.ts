@@ -12,6 +12,16 @@ export interface SourceScope {
   /** Null: every app. */
   readonly apps: readonly string[] | null;
   readonly bots: boolean;
+  /** Distinct things one by one: see `distinctSql`. */
+  readonly exact: boolean;
+}
+
+/**
+ * SQL that estimates distinct things by uniqCombined64, with exact counts instead where they are wanted. Their states go
+ * together, so sources and templates are both to be passed through here.
+ */
+export function distinctSql(sql: string, { exact }: Pick<SourceScope, 'exact'>): string {
+  return exact ? sql.replaceAll('uniqCombined64', 'uniqExact') : sql;
 }
 
 const peopleSql = ({ bots }: SourceScope) => (bots ? '1' : 'NOT is_bot');
@@ -38,7 +48,7 @@ interface RollupSource {
   readonly where: string;
 }
 
-/** `app_id, event_name, events, users, sessions`, the last two as states of uniqCombined64. */
+/** `app_id, event_name, events, users, sessions`, the last two as states of uniqCombined64, or uniqExact. */
 const COUNTS: RollupSource = {
   table: 'event_counts_5m',
   columns: 'app_id, event_name, events, users, sessions',
@@ -48,7 +58,7 @@ const COUNTS: RollupSource = {
   where: '1',
 };
 
-/** `app_id, video_id, impressions, completions, reach, watched_ms`, reach as a state of uniqCombined64. */
+/** `app_id, video_id, impressions, completions, reach, watched_ms`, reach as a state of uniqCombined64, or uniqExact. */
 const IMPRESSIONS: RollupSource = {
   table: 'video_rollup_5m',
   columns: 'app_id, video_id, impressions, completions, reach, watch_ms AS watched_ms',
@@ -72,11 +82,11 @@ export function impressionsSource(scope: SourceScope, dirty: string, values: Sql
 function rollupSource(source: RollupSource, scope: SourceScope, dirty: string, values: SqlValues): string {
   const apps = appsSql(values, scope.apps);
   const { from, to } = wholeBuckets(scope.range);
-  // The tables leave bots out.
-  const usesTable = !scope.bots && from < to;
+  // The tables leave bots out, and hold estimates.
+  const usesTable = !scope.bots && !scope.exact && from < to;
   const [first, end] = [values.second(from / 1000), values.second(to / 1000)];
   const rest = `((app_id, ${BUCKET_OF}) IN (${dirty}) OR ${BUCKET_OF} < ${first} OR ${BUCKET_OF} >= ${end})`;
-  const raw = `SELECT ${source.raw} FROM events
+  const raw = `SELECT ${distinctSql(source.raw, scope)} FROM events
   WHERE ${apps} AND ${timestampSql(scope.range, values)} AND ${usesTable ? rest : '1'} AND ${peopleSql(scope)} AND ${source.where}
   GROUP BY ${source.keys}`;
   if (!usesTable) return `(${raw})`;
