@@ -3,14 +3,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { StoreClient } from '../src/store/client.ts';
 import { Generator } from './generator-process.ts';
 import { Histogram } from './histogram.ts';
+import { CALLERS_DIFFERENT, pageQuestions } from './pages.ts';
 import { CALLERS, get } from './questions.ts';
 import { type Machine, renderMachine, table } from './report.ts';
 import { type Verdict, verify, waitUntilStored } from './stored.ts';
 import { type Subject, startSubject } from './subject.ts';
 
 /**
- * How fast the dashboard's overview is answered: a week of events is there, more come in, and callers look at the page
- * again and again, each at another app and range. They ask what the page asks, as it asks it.
+ * How fast the dashboard is answered: a week of events is there, more come in, and callers look at its pages again and
+ * again, each at another app and range. They ask what the pages ask, as they ask it; then one caller asks for everything
+ * afresh, which says what an answer costs.
  */
 
 export interface DashboardPlan {
@@ -19,6 +21,14 @@ export interface DashboardPlan {
   /** Events per second that come in meanwhile. */
   readonly rate: number;
   readonly seconds: number;
+}
+
+/** Milliseconds. */
+interface Times {
+  readonly asked: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
 }
 
 export interface DashboardOutcome extends DashboardPlan {
@@ -30,54 +40,17 @@ export interface DashboardOutcome extends DashboardPlan {
     readonly p50: number;
     readonly p95: number;
   }[];
-  readonly all: { readonly asked: number; readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly all: Times;
+  /** One caller, and nothing that was made before. */
+  readonly afresh: Times;
   /** Answers that were none, by status. */
   readonly failed: Readonly<Record<string, number>>;
   readonly verdict: Verdict;
 }
 
 const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
 const STEP_SECONDS = 10;
 const STEPS = 12;
-const FIGURES = ['viewers', 'views', 'watch_time_seconds', 'completion_rate', 'events', 'errors'];
-const LISTS = ['video_id', 'referrer', 'country', 'device'];
-const APPS = [null, 'tube', 'news', 'kids'];
-
-interface Asked {
-  readonly name: string;
-  readonly path: string;
-}
-
-/** What the overview asks: each figure over the range and the one before, and its lists. */
-function pageQuestions(now: number, caller: number): readonly Asked[] {
-  const app = APPS[caller % APPS.length];
-  const days = caller % 3 === 0 ? 1 : 7;
-  const minute = Math.ceil(now / MINUTE_MS) * MINUTE_MS;
-  const end = days === 1 ? minute : Math.ceil(now / DAY_MS) * DAY_MS;
-  const from = days === 1 ? Math.floor(minute / HOUR_MS) * HOUR_MS - 23 * HOUR_MS : end - days * DAY_MS;
-  const of = app === null ? '' : `&app_id=${app}`;
-  const path = (start: number, stop: number, words: string) =>
-    `/metrics?from=${new Date(start).toISOString()}&to=${new Date(stop).toISOString()}${of}&timezone=UTC&${words}`;
-  const span = `${days} d`;
-  const back = days * DAY_MS;
-  return [
-    ...FIGURES.flatMap((metric) => [
-      { name: `${metric}, ${span}`, path: path(from, end, `metric=${metric}&interval=1h`) },
-      {
-        name: `${metric}, ${span} before`,
-        path: path(from - back, end - back, `metric=${metric}&interval=1h`),
-      },
-    ]),
-    ...LISTS.map((field) => ({
-      name: `views by ${field}, ${span}`,
-      path: path(from, end, `metric=views&group_by=${field}&limit=100`),
-    })),
-    { name: `events by name, ${span}`, path: path(from, end, 'metric=events&group_by=event_name&limit=100') },
-  ];
-}
-
 export async function runDashboard(
   plan: DashboardPlan,
   say: (text: string) => void,
@@ -97,8 +70,9 @@ export async function runDashboard(
     const all = new Histogram();
     const failed: Record<string, number> = {};
     const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
+    const looking = { url: subject.facts.url, agent, signal: ending.signal };
     const callers = Array.from({ length: CALLERS }, (_, caller) =>
-      look(subject.facts.url, agent, caller, ending.signal, (name, status, micros) => {
+      look(looking, caller, {}, (name, status, micros) => {
         if (status !== 200) failed[status] = (failed[status] ?? 0) + 1;
         const own = times.get(name) ?? new Histogram();
         times.set(name, own);
@@ -109,11 +83,11 @@ export async function runDashboard(
     await delay(plan.seconds * 1000);
     ending.abort();
     await Promise.all(callers);
+    const afresh = await lookAfresh({ url: subject.facts.url, agent });
     agent.destroy();
     const { report } = await generator.stop();
     const distinct = filled + report.distinct;
     await waitUntilStored(subject.client, distinct);
-    const ms = (histogram: Histogram, share: number) => histogram.quantile(share) / 1000;
     return {
       ...plan,
       clickhouse: subject.facts.clickhouse,
@@ -123,7 +97,8 @@ export async function runDashboard(
         p50: ms(one, 0.5),
         p95: ms(one, 0.95),
       })),
-      all: { asked: all.total, p50: ms(all, 0.5), p95: ms(all, 0.95), p99: ms(all, 0.99) },
+      all: timesOf(all),
+      afresh: timesOf(afresh),
       failed,
       verdict: await verify(subject.client, distinct, report.unknown),
     };
@@ -171,27 +146,62 @@ async function untilClean(client: StoreClient): Promise<void> {
   }
 }
 
-/** One who looks at the page until the signal ends. */
+const ms = (histogram: Histogram, share: number) => histogram.quantile(share) / 1000;
+
+function timesOf(all: Histogram): Times {
+  return { asked: all.total, p50: ms(all, 0.5), p95: ms(all, 0.95), p99: ms(all, 0.99) };
+}
+
+interface Looking {
+  readonly url: string;
+  readonly agent: Agent;
+  readonly signal: AbortSignal;
+}
+
+type Answered = (name: string, status: number, micros: number) => void;
+
+/** One who looks at page after page until the signal ends. */
 async function look(
-  url: string,
-  agent: Agent,
+  looking: Looking,
   caller: number,
-  signal: AbortSignal,
-  answered: (name: string, status: number, micros: number) => void,
+  headers: Readonly<Record<string, string>>,
+  answered: Answered,
 ): Promise<void> {
-  while (!signal.aborted)
-    for (const { name, path } of pageQuestions(Date.now(), caller)) {
-      const began = performance.now();
-      const status = await get(`${url}${path}`, agent, signal);
-      if (signal.aborted) return;
-      answered(name, status, (performance.now() - began) * 1000);
-    }
+  while (!looking.signal.aborted) await lookOnce(looking, caller, headers, answered);
+}
+
+async function lookOnce(
+  { url, agent, signal }: Looking,
+  caller: number,
+  headers: Readonly<Record<string, string>>,
+  answered: Answered,
+): Promise<void> {
+  for (const { name, path } of pageQuestions(Date.now(), caller)) {
+    const began = performance.now();
+    const status = await get(`${url}${path}`, agent, signal, headers);
+    if (signal.aborted) return;
+    answered(name, status, (performance.now() - began) * 1000);
+  }
+}
+
+/** Every range and app once, by one caller. */
+async function lookAfresh(looking: Omit<Looking, 'signal'>): Promise<Histogram> {
+  const all = new Histogram();
+  const signal = new AbortController().signal;
+  for (let caller = 0; caller < CALLERS_DIFFERENT; caller++)
+    await lookOnce(
+      { ...looking, signal },
+      caller,
+      { 'cache-control': 'no-cache' },
+      (_name, _status, micros) => all.add(micros),
+    );
+  return all;
 }
 
 /** Sizes side by side, so that the growth is seen. */
 export function renderDashboards(machine: Machine, outcomes: readonly DashboardOutcome[]): string {
   const size = ({ events }: DashboardPlan) => `${events / 1e6} million`;
-  const ms = (value: number | undefined) => (value === undefined ? '' : value.toFixed(0));
+  const ms = (value: number | undefined) => (value === undefined ? '' : value.toFixed(value < 10 ? 1 : 0));
   const names = [...new Set(outcomes.flatMap(({ questions }) => questions.map(({ name }) => name)))];
   const { rate, seconds } = outcomes[0]!;
   const totals = outcomes.map((outcome) => {
@@ -209,6 +219,10 @@ export function renderDashboards(machine: Machine, outcomes: readonly DashboardO
       String(doubled),
     ];
   });
+  const alone = outcomes.map((outcome) => {
+    const { asked, p50, p95, p99 } = outcome.afresh;
+    return [size(outcome), String(asked), ms(p50), ms(p95), ms(p99)];
+  });
   const rows = names.map((name) => [
     name,
     ...outcomes.flatMap(({ questions }) => {
@@ -220,10 +234,15 @@ export function renderDashboards(machine: Machine, outcomes: readonly DashboardO
 
 ${renderMachine(machine)}
 
-${CALLERS} callers look at the overview of a week, each at an app and a range of its own, one question after the other, for
-${seconds} s, while ${rate.toLocaleString('en-US')} events a second come in.
+${CALLERS} callers look at the pages of a week (overview, sessions, pages, events), each at an app and a range of its own, one
+question after the other without a pause, for ${seconds} s, while ${rate.toLocaleString('en-US')} events a second come in. An
+answer may be as old as docs/operations.md says.
 
 ${table(['events', 'answers', 'p50 ms', 'p95 ms', 'p99 ms', 'failed', 'lost', 'duplicates'], totals)}
+
+Then one caller alone, with \`Cache-Control: no-cache\`: what each answer costs.
+
+${table(['events', 'answers', 'p50 ms', 'p95 ms', 'p99 ms'], alone)}
 
 ${table(['question', ...outcomes.flatMap((outcome) => [`${size(outcome)}: p50 ms`, 'p95 ms'])], rows)}
 `;
