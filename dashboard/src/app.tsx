@@ -9,6 +9,7 @@ import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PathsPage } from './pages/paths.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
+import { PlansPage } from './pages/plans.tsx';
 import { ReportsPage } from './pages/reports.tsx';
 import { RetentionPage } from './pages/retention.tsx';
 import { hasRange, type Match, matchRoute, ROUTES } from './pages/routes.ts';
@@ -47,6 +48,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'alerts') return <AlertsPage />;
   if (match.route.id === 'keys') return <KeysPage />;
+  if (match.route.id === 'plans') return <PlansPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }
