@@ -91,7 +91,7 @@ describe('plans on the dashboard', () => {
     await page.getByText('schema.pattern').waitFor({ state: 'detached' });
 
     const sample = page.getByLabel('Try it: paste an event');
-    const verdict = page.locator('#plan-verdict');
+    const verdict = page.locator('.plan-sample .plan-verdict');
     await sample.fill('{"event_name": "buy", "properties": {"price": 9.5}}');
     await verdict.getByText('It is as planned').waitFor();
     await sample.fill('{"price": "9.5"}');
@@ -155,7 +155,10 @@ describe('plans on the dashboard', () => {
     await page.getByText('the key in use here would need the scope “admin”').waitFor();
     await page.getByRole('row', { name: /properties\.price must be there/ }).waitFor();
     await page.getByLabel('Try it: paste an event').fill('{"price": null}');
-    await page.locator('#plan-verdict').getByText('must be number. It would be quarantined').waitFor();
+    await page
+      .locator('.plan-sample .plan-verdict')
+      .getByText('must be number. It would be quarantined')
+      .waitFor();
     const buttons = page.getByRole('main').getByRole('button', { name: /New plan|Edit|Delete/ });
     assert.equal(await buttons.count(), 0);
     assert.equal(await page.getByRole('main').getByRole('link', { name: 'Dead letters' }).count(), 1);

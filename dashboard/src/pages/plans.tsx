@@ -78,6 +78,9 @@ export function PlansPage() {
             picked={picked}
             onPick={(plan) => show(picked === plan ? null : plan)}
           />
+          {counted.error !== null && (
+            <p class="panel-note">Violations cannot be counted now: {counted.error.message}</p>
+          )}
         </States>
       </Panel>
       {picked !== null && (

@@ -1,4 +1,4 @@
-import { useContext, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { requestKey } from '../../data/api.ts';
 import { useEventNames } from '../../data/event-names.ts';
 import type { App, Page } from '../../data/types.ts';
@@ -26,6 +26,9 @@ const LINES_MAX = 28;
 export function PlanEditor({ draft, plans, onChange, onSaved, onCancel }: Props) {
   const { api } = useContext(ServicesContext);
   const [text, setText] = useState('');
+  const form = useRef<HTMLDivElement>(null);
+  // It opens at the top of the page, and the button may have been far below.
+  useEffect(() => form.current?.querySelector<HTMLElement>('input:enabled, textarea')?.focus(), []);
   const event = draft.event.trim();
   const schema = readSchema(draft.schema);
   const sample = text.trim() === '' ? null : readSample(text);
@@ -36,27 +39,29 @@ export function PlanEditor({ draft, plans, onChange, onSaved, onCancel }: Props)
   }
   const refused = checked.error?.status === 400 ? checked.error.message : null;
   return (
-    <DefinitionForm
-      title={draft.isNew ? 'New plan' : `Edit the plan of ${draft.event}`}
-      missing={missingOf(draft, plans)}
-      save={save}
-      onCancel={onCancel}
-      tools={null}
-    >
-      <Heads draft={draft} onChange={onChange} />
-      <div class="plan-desk">
-        <SchemaField draft={draft} fault={schema.fault ?? refused} onChange={onChange} />
-        <SampleField
-          text={text}
-          sample={sample}
-          checked={checked}
-          event={event}
-          mode={draft.mode}
-          onInput={setText}
-        />
-      </div>
-      <StoredTrial event={event} app={draft.app} schema={refused === null ? schema.value : null} />
-    </DefinitionForm>
+    <div ref={form}>
+      <DefinitionForm
+        title={draft.isNew ? 'New plan' : `Edit the plan of ${draft.event}`}
+        missing={missingOf(draft, plans)}
+        save={save}
+        onCancel={onCancel}
+        tools={null}
+      >
+        <Heads draft={draft} onChange={onChange} />
+        <div class="plan-desk">
+          <SchemaField draft={draft} fault={schema.fault ?? refused} onChange={onChange} />
+          <SampleField
+            text={text}
+            sample={sample}
+            checked={checked}
+            event={event}
+            mode={draft.mode}
+            onInput={setText}
+          />
+        </div>
+        <StoredTrial event={event} app={draft.app} schema={refused === null ? schema.value : null} />
+      </DefinitionForm>
+    </div>
   );
 }
 
@@ -113,7 +118,7 @@ function Heads({ draft, onChange }: PartProps) {
           value={draft.mode}
           onChange={(event) => change({ mode: event.currentTarget.value as Draft['mode'] })}
         >
-          <option value="warn">stored, and counted</option>
+          <option value="warn">counted (warn)</option>
           <option value="quarantine">quarantined</option>
         </select>
       </label>

@@ -45,7 +45,7 @@ export function PlanList({ plans, counts, picked, onPick }: Props) {
                   type="button"
                   class="link plan-name cut"
                   title={plan.event_name}
-                  aria-current={planId(plan) === picked}
+                  aria-pressed={planId(plan) === picked}
                   onClick={() => onPick(plan)}
                 >
                   {plan.event_name}

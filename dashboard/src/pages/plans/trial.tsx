@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { useContext, useState } from 'preact/hooks';
+import { useContext, useId, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { PlanCheck, PlanMode } from '../../data/types-plans.ts';
 import { fullNumber } from '../../format/number.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
+import { useReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { planPath, type Read } from './draft.ts';
@@ -23,23 +24,25 @@ const PLACEHOLDER = '{"event_name": "purchase", "properties": {"price": 9.5}}';
 
 /** One event, pasted, and what would become of it. */
 export function SampleField({ text, sample, checked, event, mode, onInput }: SampleProps) {
+  // The form and the plan that it is about may stand on one page.
+  const id = useId();
   return (
-    <div class="plan-text">
-      <label for="plan-sample" class="muted">
+    <div class="plan-text plan-sample">
+      <label for={id} class="muted">
         Try it: paste an event, or its properties
       </label>
       <textarea
-        id="plan-sample"
+        id={id}
         class="input mono"
         spellcheck={false}
         autocapitalize="off"
         rows={12}
         placeholder={PLACEHOLDER}
         value={text}
-        aria-describedby="plan-verdict"
+        aria-describedby={`${id}-verdict`}
         onInput={(input) => onInput(input.currentTarget.value)}
       />
-      <p id="plan-verdict" class="plan-verdict" role="status">
+      <p id={`${id}-verdict`} class="plan-verdict" role="status">
         <SampleVerdict sample={sample} checked={checked} event={event} mode={mode} />
       </p>
     </div>
@@ -93,7 +96,7 @@ interface StoredProps {
 /** The last stored events, held against a schema when it is asked for. */
 export function StoredTrial({ event, app, schema }: StoredProps) {
   const { api } = useContext(ServicesContext);
-  const asked = JSON.stringify([event, app, schema]);
+  const asked = JSON.stringify([useReader(), event, app, schema]);
   const [found, setFound] = useState<{ asked: string; answer: PlanCheck | null; error: string | null }>({
     asked: '',
     answer: null,

@@ -1,6 +1,7 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { PlanCheck } from '../../data/types-plans.ts';
+import { useReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { planPath } from './draft.ts';
 
@@ -21,6 +22,7 @@ export interface Checked {
  */
 export function useCheck(event: string, schema: object | null, properties: object | null): Checked {
   const { api } = useContext(ServicesContext);
+  const reader = useReader();
   const body = schema === null ? '' : JSON.stringify({ schema, properties: properties ?? {} });
   const [found, setFound] = useState<{ body: string; answer: PlanCheck | null; error: ApiError | null }>({
     body: '',
@@ -46,7 +48,7 @@ export function useCheck(event: string, schema: object | null, properties: objec
       clearTimeout(timer);
       controller.abort();
     };
-  }, [body, event]);
+  }, [body, event, reader]);
   const isCurrent = found.body === body;
   return { answer: found.answer, error: isCurrent ? found.error : null, stale: !isCurrent };
 }
