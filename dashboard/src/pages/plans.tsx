@@ -26,8 +26,6 @@ export function PlansPage() {
   const [draft, setDraft] = useState<Draft | null>(null);
   const { mayChange, refusal } = useMayChange();
   const list = useQuery<{ data: Plan[] }>('/v1/plans');
-  // Apart from the list, which the catalogue has: what is counted comes from the store.
-  const counted = useQuery<{ data: Plan[] }>('/v1/plans?violations=true');
   const all = list.data?.data ?? [];
   const plans = all.filter(({ app_id }) => page.app === null || app_id === null || app_id === page.app);
   const event = page.query.get('plan');
@@ -72,15 +70,7 @@ export function PlansPage() {
           isEmpty={plans.length === 0}
           empty={<NoPlans />}
         >
-          <Plans
-            plans={plans}
-            counted={counted.data?.data ?? null}
-            picked={picked}
-            onPick={(plan) => show(picked === plan ? null : plan)}
-          />
-          {counted.error !== null && (
-            <p class="panel-note">Violations cannot be counted now: {counted.error.message}</p>
-          )}
+          <Plans plans={plans} picked={picked} onPick={(plan) => show(picked === plan ? null : plan)} />
         </States>
       </Panel>
       {picked !== null && (
@@ -119,17 +109,18 @@ function ReadOnly({ refusal }: { refusal: ApiError }) {
 
 interface PlansProps {
   plans: readonly Plan[];
-  counted: readonly Plan[] | null;
   picked: Plan | null;
   onPick(plan: Plan): void;
 }
 
-function Plans({ plans, counted, picked, onPick }: PlansProps) {
+function Plans({ plans, picked, onPick }: PlansProps) {
+  // Apart from the list, which the catalogue has: what is counted comes from the store.
+  const counted = useQuery<{ data: Plan[] }>('/v1/plans?violations=true');
   const [words, setWords] = useState('');
   const wanted = words.trim().toLowerCase();
   const found = plans.filter(({ event_name }) => event_name.toLowerCase().includes(wanted));
   const counts =
-    counted === null ? null : new Map(counted.map((plan) => [planId(plan), plan.violations ?? 0] as const));
+    counted.data && new Map(counted.data.data.map((plan) => [planId(plan), plan.violations ?? 0] as const));
   return (
     <>
       {plans.length >= FIND_FROM && (
@@ -155,6 +146,9 @@ function Plans({ plans, counted, picked, onPick }: PlansProps) {
           picked={picked === null ? null : planId(picked)}
           onPick={onPick}
         />
+      )}
+      {counted.error !== null && (
+        <p class="panel-note">Violations cannot be counted now: {counted.error.message}</p>
       )}
       {found.length > SHOWN_MAX && (
         <p class="panel-note">

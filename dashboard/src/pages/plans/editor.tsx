@@ -1,10 +1,8 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { requestKey } from '../../data/api.ts';
 import { useEventNames } from '../../data/event-names.ts';
-import type { App, Page } from '../../data/types.ts';
 import type { Plan } from '../../data/types-plans.ts';
-import { useQuery } from '../../data/use-query.ts';
 import { ServicesContext } from '../../state/services.ts';
+import { AppSelect } from '../../ui/app-select.tsx';
 import { DefinitionForm } from '../../ui/definition-form.tsx';
 import { type Draft, definitionOf, missingOf, planPath, readSchema } from './draft.ts';
 import { readSample } from './sample.ts';
@@ -69,8 +67,6 @@ type PartProps = Pick<Props, 'draft' | 'onChange'>;
 
 function Heads({ draft, onChange }: PartProps) {
   const names = useEventNames();
-  const apps = useQuery<Page<App>>(requestKey('/v1/apps')).data?.data ?? [];
-  const isKnown = draft.app === '' || apps.some(({ app_id }) => app_id === draft.app);
   const change = (part: Partial<Draft>) => onChange({ ...draft, ...part });
   return (
     <div class="definition-heads plan-heads">
@@ -92,24 +88,7 @@ function Heads({ draft, onChange }: PartProps) {
           ))}
         </datalist>
       </label>
-      <label>
-        <span class="muted">Of app</span>
-        <select
-          class="input"
-          aria-label="Of app"
-          value={draft.app}
-          disabled={!draft.isNew}
-          onChange={(event) => change({ app: event.currentTarget.value })}
-        >
-          <option value="">All apps</option>
-          {!isKnown && <option value={draft.app}>{draft.app}</option>}
-          {apps.map(({ app_id, name }) => (
-            <option key={app_id} value={app_id}>
-              {name ?? app_id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AppSelect value={draft.app} disabled={!draft.isNew} onPick={(app) => change({ app })} />
       <label>
         <span class="muted">Events that differ are</span>
         <select

@@ -1,4 +1,4 @@
-/** Plans as they are typed, and events as they are pasted to try them. */
+/** Plans as they are typed. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Plan } from '../../../../dashboard/src/data/types-plans.ts';
@@ -10,7 +10,6 @@ import {
   planPath,
   readSchema,
 } from '../../../../dashboard/src/pages/plans/draft.ts';
-import { readSample } from '../../../../dashboard/src/pages/plans/sample.ts';
 
 const plan: Plan = {
   event_name: 'buy',
@@ -48,33 +47,5 @@ describe('a draft', () => {
   it('has a path for any name', () => {
     assert.equal(planPath('a/b c?', ''), '/v1/plans/a%2Fb%20c%3F');
     assert.equal(planPath('buy', 'web', '/check'), '/v1/plans/buy/check?app_id=web');
-  });
-});
-
-describe('what is pasted', () => {
-  const properties = { price: 1 };
-  it('is an event, the only one of an array, or properties alone', () => {
-    const event = { event_name: 'buy', properties };
-    const expected = { properties, eventName: 'buy' };
-    assert.deepEqual(readSample(JSON.stringify(event)).value, expected);
-    assert.deepEqual(readSample(JSON.stringify([event])).value, expected);
-    assert.deepEqual(readSample(JSON.stringify(properties)).value, { properties, eventName: null });
-    assert.deepEqual(readSample('{"properties": {"price": 1}, "user_id": "u"}').value, {
-      properties,
-      eventName: null,
-    });
-  });
-
-  it('may have no properties: then they are empty', () => {
-    assert.deepEqual(readSample('{"event_name": "buy"}').value, { properties: {}, eventName: 'buy' });
-    assert.deepEqual(readSample('{}').value, { properties: {}, eventName: null });
-  });
-
-  it('is said to be none where it is none', () => {
-    assert.match(readSample('[{}, {}]').fault!, /Paste one event; these are 2/);
-    assert.match(readSample('[]').fault!, /these are 0/);
-    assert.match(readSample('[3]').fault!, /An event is an object/);
-    assert.match(readSample('{"event_name": "buy", "properties": 3}').fault!, /properties .* are an object/);
-    assert.match(readSample('{"a": ').fault!, /^Line 1: /);
   });
 });
