@@ -165,12 +165,22 @@ describe('a key that ends in the middle of a form', () => {
     assert.equal(await page.locator('textarea:focus').inputValue(), '{"required": ["to"]}');
     assert.equal(await page.getByLabel('Event name').inputValue(), 'seek');
 
+    await page.getByRole('button', { name: 'Save' }).click();
+    const tried = page.getByRole('region', { name: 'seek', exact: true }).getByLabel('Try it: paste');
+    await tried.fill('{"to": 3}');
+    await revoke(again);
+    await renew(page);
+    const third = await makeKey({ scopes: ['read', 'admin'] });
+    await signInAgain(page, third.key);
+    await page.getByText('It is as planned').waitFor();
+    assert.equal(await tried.inputValue(), '{"to": 3}');
+
     await page.goto(`${service.url}/sql`);
     await page.getByLabel('SQL statement').fill('SELECT event_name FROM events ORDER BY 1');
     await page.keyboard.press('Control+Enter');
     await page.getByRole('cell', { name: 'seen_by_kids' }).waitFor();
     await page.getByLabel('SQL statement').fill('SELECT 1, event_name FROM events');
-    await revoke(again);
+    await revoke(third);
     await page.keyboard.press('Control+Enter');
     const limited = await makeKey({ scopes: ['read'], apps: ['tube'] });
     await signInAgain(page, limited.key);

@@ -73,11 +73,11 @@ export function PlansPage() {
           <Plans plans={plans} picked={picked} onPick={(plan) => show(picked === plan ? null : plan)} />
         </States>
       </Panel>
-      {picked !== null && (
+      {event !== null && (picked !== null || list.data === null) && (
         <OnePlan
-          key={planId(picked)}
-          event={picked.event_name}
-          app={picked.app_id ?? ''}
+          key={JSON.stringify([event, app])}
+          event={event}
+          app={app}
           canChange={mayChange === true}
           onEdit={(plan) => {
             setDraft(draftOf(plan));

@@ -32,6 +32,8 @@ interface Props {
 export function OnePlan({ event, app, canChange, onEdit, onDeleted }: Props) {
   const path = planPath(event, app);
   const query = useQuery<PlanWithViolations>(path, path);
+  // Here, so that it outlives a plan that is read anew.
+  const [text, setText] = useState('');
   const plan = query.data;
   return (
     <>
@@ -55,7 +57,7 @@ export function OnePlan({ event, app, canChange, onEdit, onDeleted }: Props) {
         }
       >
         <States query={query} skeleton={<SkeletonRows count={8} />}>
-          {plan !== null && <PlanDesk plan={plan} />}
+          {plan !== null && <PlanDesk plan={plan} text={text} onInput={setText} />}
         </States>
       </Panel>
       {plan !== null && <Violations query={query} violations={plan.violations} canMend={canChange} />}
@@ -63,8 +65,14 @@ export function OnePlan({ event, app, canChange, onEdit, onDeleted }: Props) {
   );
 }
 
-function PlanDesk({ plan }: { plan: PlanWithViolations }) {
-  const [text, setText] = useState('');
+interface DeskProps {
+  plan: PlanWithViolations;
+  /** The event that is pasted to try it. */
+  text: string;
+  onInput(text: string): void;
+}
+
+function PlanDesk({ plan, text, onInput }: DeskProps) {
   const sample = text.trim() === '' ? null : readSample(text);
   const properties = sample?.value?.properties ?? null;
   const schema = plan.schema as object;
@@ -93,7 +101,7 @@ function PlanDesk({ plan }: { plan: PlanWithViolations }) {
           checked={checked}
           event={plan.event_name}
           mode={plan.mode}
-          onInput={setText}
+          onInput={onInput}
         />
       </div>
       <StoredTrial event={plan.event_name} app={plan.app_id ?? ''} schema={schema} />
