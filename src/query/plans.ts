@@ -74,10 +74,12 @@ const List = Type.Object({
   data: Type.Array(
     Type.Object({
       ...Item.properties,
-      violations: Type.Optional({
-        ...count,
-        description: `Of the last ${VIOLATION_DAYS} days; where it was asked for.`,
-      }),
+      violations: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          description: `Of the last ${VIOLATION_DAYS} days; where it was asked for.`,
+        }),
+      ),
     }),
   ),
 });
