@@ -22,6 +22,7 @@ const PAGES = [
   '/sql',
   '/pipeline',
   '/dead-letters',
+  '/plans',
   '/alerts',
   '/keys',
 ];

@@ -1,4 +1,4 @@
-import { useContext, useEffect, useState } from 'preact/hooks';
+import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { AlertsPage } from './pages/alerts.tsx';
 import { CataloguePage } from './pages/catalogue.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
@@ -9,6 +9,7 @@ import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
 import { PathsPage } from './pages/paths.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
+import { PlansPage } from './pages/plans.tsx';
 import { ReportsPage } from './pages/reports.tsx';
 import { RetentionPage } from './pages/retention.tsx';
 import { hasRange, type Match, matchRoute, ROUTES } from './pages/routes.ts';
@@ -22,7 +23,7 @@ import { LiveNotice } from './shell/live-badge.tsx';
 import { Rail } from './shell/rail.tsx';
 import { SearchDialog } from './shell/search.tsx';
 import { ShortcutsDialog } from './shell/shortcuts.tsx';
-import { SignInPage } from './shell/sign-in.tsx';
+import { SignInDialog, SignInPage } from './shell/sign-in.tsx';
 import { TopBar } from './shell/top-bar.tsx';
 import { useShortcuts } from './shell/use-shortcuts.ts';
 import { sharedQuery } from './state/location.ts';
@@ -47,6 +48,7 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'sql') return <SqlPage />;
   if (match.route.id === 'alerts') return <AlertsPage />;
   if (match.route.id === 'keys') return <KeysPage />;
+  if (match.route.id === 'plans') return <PlansPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }
@@ -65,14 +67,29 @@ function NotFound() {
 
 type Dialog = 'none' | 'search' | 'shortcuts';
 
-/** Nothing is shown, or asked, before the service knows who asks. */
+/** Nothing is shown, or asked, before the service knows who asks. A page that is there already stays, with what was typed. */
 export function App() {
   const { api } = useContext(ServicesContext);
   const locked = useStore(api.locked);
-  return locked === null ? <Shell /> : <SignInPage reason={locked} />;
+  const focused = useRef<HTMLElement | null>(null);
+  useEffect(() => {
+    // The dialog gives the focus back, but not to a button that was disabled while it asked.
+    if (locked === null && document.activeElement === document.body) focused.current?.focus();
+  }, [locked]);
+  if (locked !== null && !api.hasRead) return <SignInPage reason={locked} />;
+  return (
+    <>
+      <Shell
+        onFocus={(element) => {
+          focused.current = element;
+        }}
+      />
+      {locked !== null && <SignInDialog reason={locked} />}
+    </>
+  );
 }
 
-function Shell() {
+function Shell({ onFocus }: { onFocus(element: HTMLElement): void }) {
   const { location, theme, refresh } = useContext(ServicesContext);
   const { path, query } = useStore(location.place);
   const [dialog, setDialog] = useState<Dialog>('none');
@@ -99,7 +116,7 @@ function Shell() {
   });
 
   return (
-    <div class="shell">
+    <div class="shell" onFocusIn={(event) => onFocus(event.target as HTMLElement)}>
       <a class="skip" href="#content">
         Skip to content
       </a>

@@ -5,7 +5,7 @@ import type { CatalogPlan, PlanKey } from '../catalog/plans.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { compilePlan, type PlanCheck, PlanSchemaError } from '../plans/schema.ts';
 import { askEvents } from '../store/questions/events.ts';
-import { askViolations } from '../store/questions/violations.ts';
+import { askViolations, countViolations } from '../store/questions/violations.ts';
 import { readApps } from './caller.ts';
 import type { QueryOptions } from './query.ts';
 import { iso, isoTime, nullable } from './schemas.ts';
@@ -28,6 +28,14 @@ const Query = Type.Object({
     Type.String({ description: 'The app whose own plan is meant. Default: the plan for all apps.' }),
   ),
 });
+const ListQuery = Type.Object({
+  violations: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: `Counts, too, what events of the last ${VIOLATION_DAYS} days had against each plan.`,
+    }),
+  ),
+});
 const said = nullable(Type.String());
 const count = Type.Integer({ minimum: 0 });
 const AnySchema = Type.Object({}, { description: 'JSON Schema of `properties`; see below for its words.' });
@@ -40,7 +48,15 @@ const Given = Type.Object(
   },
   { additionalProperties: false },
 );
-const GivenCheck = Type.Object({ schema: Type.Optional(AnySchema) }, { additionalProperties: false });
+const GivenCheck = Type.Object(
+  {
+    schema: Type.Optional(AnySchema),
+    properties: Type.Optional(
+      Type.Object({}, { description: 'Of one event: these are held against it, and no stored events.' }),
+    ),
+  },
+  { additionalProperties: false },
+);
 const Item = Type.Object({
   event_name: Type.String(),
   app_id: said,
@@ -54,7 +70,19 @@ const Item = Type.Object({
     description: 'Events that come into the log from here on are held against it.',
   }),
 });
-const List = Type.Object({ data: Type.Array(Item) });
+const List = Type.Object({
+  data: Type.Array(
+    Type.Object({
+      ...Item.properties,
+      violations: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          description: `Of the last ${VIOLATION_DAYS} days; where it was asked for.`,
+        }),
+      ),
+    }),
+  ),
+});
 const One = Type.Object({
   ...Item.properties,
   violations: Type.Array(
@@ -75,12 +103,13 @@ const Checked = Type.Object({
   violations: count,
   examples: Type.Array(
     Type.Object({
-      event_id: Type.String({ format: 'uuid' }),
-      app_id: Type.String(),
-      timestamp: isoTime,
+      event_id: nullable(Type.String({ format: 'uuid' })),
+      app_id: said,
+      timestamp: nullable(isoTime),
       path: Type.String(),
       expected: Type.String(),
     }),
+    { description: 'Without id, app and time for properties that were in the body.' },
   ),
 });
 
@@ -97,8 +126,8 @@ export function addPlanRoutes(app: FastifyInstance, options: QueryOptions): void
   addCheckRoute(app, options);
 }
 
-function addListRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
-  app.get(
+function addListRoute(app: FastifyInstance, { catalog, store, now }: QueryOptions): void {
+  app.get<{ Querystring: Static<typeof ListQuery> }>(
     '/v1/plans',
     {
       config: { scopes: ['read', 'admin'] },
@@ -106,6 +135,7 @@ function addListRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
         summary: 'Tracking plans',
         description: 'By event name; of those for one app the ones that the caller may see.',
         tags: ['Plans'],
+        querystring: ListQuery,
         response: { 200: List },
       },
     },
@@ -115,7 +145,23 @@ function addListRoute(app: FastifyInstance, { catalog }: QueryOptions): void {
       const own = plans.filter(
         ({ app_id }) => app_id === null || allowed === null || allowed.includes(app_id),
       );
-      return { data: own.map(shapePlan) };
+      if (!request.query.violations) return { data: own.map(shapePlan) };
+      const counts = await ask(
+        countViolations(store, {
+          events: [...new Set(own.map(({ event_name }) => event_name))],
+          apps: allowed,
+          since: now() - VIOLATION_DAYS * DAY_MS,
+        }),
+      );
+      return {
+        data: own.map((plan) => {
+          const its = counts.filter(
+            ({ event_name, app_id }) =>
+              event_name === plan.event_name && (plan.app_id === null || app_id === plan.app_id),
+          );
+          return { ...shapePlan(plan), violations: its.reduce((sum, { count }) => sum + count, 0) };
+        }),
+      };
     },
   );
 }
@@ -214,7 +260,7 @@ function addCheckRoute(app: FastifyInstance, { catalog, store, now }: QueryOptio
       config: { scopes: ['read'], body: GivenCheck },
       schema: {
         summary: 'Try a tracking plan',
-        description: `Holds the last ${CHECKED_MAX} stored events of the name, of ${VIOLATION_DAYS} days, against the schema in the body, or the plan that there is. Nothing is changed.`,
+        description: `Holds the last ${CHECKED_MAX} stored events of the name, of ${VIOLATION_DAYS} days, or the properties in the body, against the schema in the body, or the plan that there is. Nothing is changed.`,
         tags: ['Plans'],
         params: Params,
         querystring: Query,
@@ -223,8 +269,9 @@ function addCheckRoute(app: FastifyInstance, { catalog, store, now }: QueryOptio
     },
     async (request): Promise<Static<typeof Checked>> => {
       const key = readKey(request as FastifyRequest);
-      const { schema } = readGiven(GivenCheck, request.body ?? {});
+      const { schema, properties } = readGiven(GivenCheck, request.body ?? {});
       const check = compile(schema ?? (await storedSchema(key)));
+      if (properties !== undefined) return checkOne(check, properties);
       const to = now() + DAY_MS;
       const rows = await ask(
         askEvents(store, {
@@ -252,6 +299,12 @@ function addCheckRoute(app: FastifyInstance, { catalog, store, now }: QueryOptio
     if (plan === null) throw notFound(key);
     return plan.schema;
   }
+}
+
+function checkOne(check: PlanCheck, properties: object): Static<typeof Checked> {
+  const fault = check(JSON.stringify(properties));
+  const examples = fault === null ? [] : [{ event_id: null, app_id: null, timestamp: null, ...fault }];
+  return { checked: 1, violations: examples.length, examples };
 }
 
 /** Answers 403 `app_forbidden` for an app that the caller may not see. */

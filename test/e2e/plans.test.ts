@@ -68,6 +68,21 @@ test('a plan is kept, enforced, changed and deleted while events come', { timeou
     [200, 2, 1, 1],
   );
 
+  const tryOne = async (properties: object) =>
+    (
+      await call<{ checked: number; violations: number; examples: object[] }>('POST', '/v1/plans/new/check', {
+        schema: WANTS_PRICE,
+        properties,
+      })
+    ).body;
+  assert.deepEqual(await tryOne({ price: 1 }), { checked: 1, violations: 0, examples: [] });
+  const example = { event_id: null, app_id: null, timestamp: null, path: 'properties.price' };
+  assert.deepEqual(await tryOne({ price: 'free' }), {
+    checked: 1,
+    violations: 1,
+    examples: [{ ...example, expected: 'must be number' }],
+  });
+
   const put = await call<Plan>('PUT', '/v1/plans/buy', {
     mode: 'quarantine',
     schema: WANTS_PRICE,
@@ -125,6 +140,22 @@ test('a plan is kept, enforced, changed and deleted while events come', { timeou
   assert.deepEqual([bad.status, bad.body.code], [400, 'invalid_request']);
   assert.match(bad.body.detail, /schema\.pattern: is no word/);
 
+  // Each plan's count is the sum of what is told of it.
+  const counted = async (headers: Record<string, string>) =>
+    (
+      await call<{ data: { app_id: string | null; violations?: number }[] }>(
+        'GET',
+        '/v1/plans?violations=true',
+        undefined,
+        headers,
+      )
+    ).body.data.map(({ app_id, violations }) => [app_id, violations]);
+  const total = async (path: string) => (await violations(path)).reduce((sum, [, , n]) => sum + Number(n), 0);
+  assert.deepEqual(await counted(admin), [
+    [null, await total('/v1/plans/buy')],
+    ['b', 2],
+  ]);
+
   // Who is limited to an app has to do with its plans.
   const made = await call<{ key: string }>('POST', '/v1/keys', { scopes: ['read', 'admin'], apps: ['a'] });
   const limited = { authorization: `Bearer ${made.body.key}` };
@@ -133,6 +164,7 @@ test('a plan is kept, enforced, changed and deleted while events come', { timeou
     list.body.data.map(({ app_id }) => app_id),
     [null],
   );
+  assert.deepEqual(await counted(limited), [[null, (await total('/v1/plans/buy')) - 2]]);
   for (const [method, path, status] of [
     ['PUT', '/v1/plans/buy', 403],
     ['DELETE', '/v1/plans/buy', 403],

@@ -9,6 +9,7 @@ import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } fro
 import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
 import { keysAnswer } from './dashboard-key-data.ts';
 import { pipelineAnswers } from './dashboard-pipeline-data.ts';
+import { planAnswer, planCheckAnswer, plansAnswer } from './dashboard-plan-data.ts';
 import { REPORT_TEMPLATES, reportAnswer } from './dashboard-report-data.ts';
 import { pathsAnswer, retentionAnswer } from './dashboard-retention-data.ts';
 import { sessionEventsAnswer, sessionStatsAnswer, sessionsAnswer } from './dashboard-session-data.ts';
@@ -97,6 +98,8 @@ function answer(state: State, url: URL): unknown {
   const isEmpty = state.scenario === 'empty';
   const video = /^\/api\/metrics\/video\/(.+)$/.exec(pathname);
   if (video !== null) return videoAnswer(decodeURIComponent(video[1]!), query.get('startDate') ?? '');
+  const plan = /^\/v1\/plans\/([^/]+)$/.exec(pathname);
+  if (plan !== null) return planAnswer(decodeURIComponent(plan[1]!), query);
   const fixed: Record<string, () => unknown> = {
     '/api/metrics/realtime': () => (isEmpty ? ZERO : realtimeAt(Date.now())),
     '/v1/realtime/history': () => (isEmpty ? { points: [] } : historyAt(Date.now())),
@@ -114,6 +117,8 @@ function answer(state: State, url: URL): unknown {
     }),
     '/v1/retention': () => retentionAnswer(isEmpty, query),
     '/v1/paths': () => pathsAnswer(isEmpty, query),
+    '/v1/plans/purchase/check': planCheckAnswer,
+    '/v1/plans': () => plansAnswer(isEmpty, state.scenario === 'much', query),
     '/v1/keys': () => keysAnswer(isEmpty),
     '/v1/videos': () => listVideos(state, query),
     '/report': () => ({ data: REPORT_TEMPLATES }),

@@ -66,6 +66,7 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/sql', heading: 'SQL' },
   { path: '/pipeline', heading: 'Pipeline' },
   { path: '/dead-letters', heading: 'Dead letters' },
+  { path: '/plans', heading: 'Plans' },
   { path: '/alerts', heading: 'Alerts' },
   { path: '/keys', heading: 'Keys and apps' },
 ];

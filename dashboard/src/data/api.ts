@@ -66,6 +66,10 @@ export interface Api {
   tryCredential(value: string): Promise<void>;
   /** Why the reader has to sign in before anything can be shown; null where that is not so. */
   locked: Store<ApiError | null>;
+  /** Counts up with each signing in: what was read before it may be another's, and is not shown any more. */
+  reader: Store<number>;
+  /** Whether anything that is not open to all was answered so far. */
+  readonly hasRead: boolean;
 }
 
 /** Spells a request; empty parameters are left out. */
@@ -84,6 +88,8 @@ const CREDENTIAL_KEY = 'sluice.credential';
 /** A small question for whoever has the scope `read` or `admin`. */
 const TRIAL_PATH = '/v1/apps';
 const CACHE_ENTRIES_MAX = 200;
+/** Answered whoever asks. */
+const OPEN_PATH = /^\/(health|ready)\b/;
 
 function isFault(value: unknown): value is Fault {
   const { index, detail } = (value ?? {}) as Partial<Fault>;
@@ -113,15 +119,21 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
   const cache = new Map<string, unknown>();
   let credential = storage?.getItem(CREDENTIAL_KEY) ?? null;
 
+  let hasRead = false;
   const locked = createStore<ApiError | null>(null);
+  const reader = createStore(0);
 
   async function ask(
     key: string,
     signal?: AbortSignal,
     body?: unknown,
     method = 'POST',
-    as = credential,
+    trial: string | null = null,
   ): Promise<Response> {
+    // A page that waits behind the sign-in goes on asking; the answer is known.
+    const known = locked.get();
+    if (trial === null && known?.status === 401) throw known;
+    const as = trial ?? credential;
     const headers: Record<string, string> = { accept: 'application/json' };
     if (as !== null) headers.authorization = `Bearer ${as}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -135,18 +147,25 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
       throw new ApiError('The service did not answer.', 0, 'unreachable');
     }
     // An answer to a credential that was changed meanwhile says nothing about the present one.
-    if (response.status === 401 && as === credential) locked.set(await readProblem(response.clone()));
+    if (response.status === 401 && trial === null && as === credential) {
+      const problem = await readProblem(response.clone());
+      // Several may be refused at once, and the reader may have signed in by now.
+      if (as === credential && locked.get()?.status !== 401) locked.set(problem);
+    }
+    if (response.ok && trial === null && !OPEN_PATH.test(key)) hasRead = true;
     return response;
   }
 
   return {
     async read<T>(key: string, signal?: AbortSignal): Promise<T> {
+      const asker = reader.get();
       const response = await ask(key, signal);
       // /health answers 503 with a body worth reading, so JSON that is not a problem counts as an answer.
       const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
       if (!response.ok && !(response.status === 503 && isJson)) throw await readProblem(response);
       if (!isJson) throw new ApiError('The answer was not JSON.', 404, 'not_json');
       const answer = (await response.json()) as T;
+      if (asker !== reader.get()) return answer;
       cache.delete(key);
       cache.set(key, answer);
       if (cache.size > CACHE_ENTRIES_MAX) {
@@ -179,6 +198,10 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
     setCredential(value) {
       credential = value;
       cache.clear();
+      // Who rotates the key in use is no other reader.
+      if (locked.get() !== null) reader.set(reader.get() + 1);
+      // Who has signed out leaves no page behind that could be covered.
+      if (value === null) hasRead = false;
       if (value === null) storage?.removeItem(CREDENTIAL_KEY);
       else storage?.setItem(CREDENTIAL_KEY, value);
       locked.set(null);
@@ -188,5 +211,9 @@ export function createApi(fetcher: typeof fetch, storage: Storage | null): Api {
       if (!response.ok) throw await readProblem(response);
     },
     locked,
+    reader,
+    get hasRead() {
+      return hasRead;
+    },
   };
 }

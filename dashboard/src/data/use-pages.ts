@@ -1,4 +1,5 @@
 import { useContext, useState } from 'preact/hooks';
+import { useReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 import { ApiError } from './api.ts';
 import type { Page } from './types.ts';
@@ -24,16 +25,17 @@ export interface Pages<T> {
 
 /**
  * A list by pages: the first, kept fresh, and those behind it as far as they were asked for.
- * @param asked changes when the reader asks for another list
+ * @param question changes when the reader asks for another list
  */
 export function usePages<T>(
   keyOf: (cursor: string | null) => string,
-  asked: string,
+  question: string,
   idOf: (item: T) => string,
 ): Pages<T> {
   const { api } = useContext(ServicesContext);
+  const asked = `${useReader()} ${question}`;
   const none: More<T> = { asked: '', items: [], cursor: null, error: null, isLoading: false };
-  const first = useQuery<Page<T>>(keyOf(null), asked);
+  const first = useQuery<Page<T>>(keyOf(null), question);
   const [more, setMore] = useState<More<T>>(none);
   const rest = more.asked === asked ? more : none;
   const cursor = rest.items.length > 0 ? rest.cursor : (first.data?.next_cursor ?? null);

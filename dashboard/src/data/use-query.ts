@@ -1,4 +1,5 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
+import { useReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
 import { ApiError } from './api.ts';
@@ -38,11 +39,19 @@ function question(key: string | null): string | null {
 export function useQueries<T>(keys: readonly (string | null)[], sameSpan = '', turn = 0): Query<T>[] {
   const { api, refresh } = useContext(ServicesContext);
   const tick = useStore(refresh);
+  const reader = useReader();
+  const readBy = useRef(reader);
   const [, render] = useState(0);
   const [again, setAgain] = useState(0);
   const slots = useRef<Slot[]>([]);
   const spans = useRef<string[]>([]);
   const joined = keys.join('\n');
+
+  // Before it is painted: what another reader was answered is not this one's.
+  if (readBy.current !== reader) {
+    readBy.current = reader;
+    slots.current = [];
+  }
 
   useEffect(() => {
     const controller = new AbortController();
@@ -72,7 +81,7 @@ export function useQueries<T>(keys: readonly (string | null)[], sameSpan = '', t
       );
     });
     return () => controller.abort();
-  }, [joined, tick, again, turn, api]);
+  }, [joined, tick, again, turn, api, reader]);
 
   return keys.map((key, index) => {
     const slot = slots.current[index] ?? EMPTY;

@@ -64,3 +64,20 @@ export function compareLines(
   }
   return result;
 }
+
+/** The line, from 1, that a JSON text breaks in. Engines say it as a line, as a number of characters, or as its end. */
+export function jsonFaultLine(cause: unknown, text: string): number {
+  const words = String(cause);
+  const linesOf = (part: string): number => part.split('\n').length;
+  const last = linesOf(text.trimEnd());
+  const line = /\(line (\d+)/.exec(words)?.[1];
+  if (line !== undefined) return Math.min(Number(line), last);
+  const position = /position (\d+)/.exec(words)?.[1];
+  if (position !== undefined) return Math.min(linesOf(text.slice(0, Number(position))), last);
+  return /end of JSON/i.test(words) ? last : 1;
+}
+
+/** What the engine has against a JSON text, without the place. */
+export function jsonFaultWords(cause: unknown): string {
+  return cause instanceof Error ? cause.message.replace(/ \(line \d+ column \d+\)$/, '') : String(cause);
+}

@@ -3,6 +3,7 @@ import { requestKey } from '../data/api.ts';
 import type { AnalyticsEvent, Page } from '../data/types.ts';
 import { sharedQuery } from '../state/location.ts';
 import { usePage } from '../state/page.ts';
+import { useReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 import { EventRow } from '../ui/event-row.tsx';
 import { Icon } from '../ui/icon.tsx';
@@ -22,6 +23,7 @@ function withoutRepeats(events: readonly AnalyticsEvent[]): AnalyticsEvent[] {
 /** Takes events as they come and hands them over a few times a second, so that the page stays calm. */
 function useTail(isPaused: boolean, app: string | null): { events: AnalyticsEvent[]; waiting: number } {
   const { api, live } = useContext(ServicesContext);
+  const reader = useReader();
   const [events, setEvents] = useState<AnalyticsEvent[]>([]);
   const [waiting, setWaiting] = useState(0);
   const buffer = useRef<AnalyticsEvent[]>([]);
@@ -41,7 +43,7 @@ function useTail(isPaused: boolean, app: string | null): { events: AnalyticsEven
         },
       );
     return () => controller.abort();
-  }, [app, api]);
+  }, [app, api, reader]);
   useEffect(
     () =>
       live.onEvent((event) => {

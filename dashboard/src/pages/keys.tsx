@@ -7,6 +7,7 @@ import { useQuery } from '../data/use-query.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
 import { usePage } from '../state/page.ts';
+import { useNewReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 import { ListFoot } from '../ui/list-foot.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../ui/panel.tsx';
@@ -24,6 +25,7 @@ export function KeysPage() {
   useLiveSubscription(page.app, false);
   const [isMaking, setMaking] = useState(false);
   const [shown, setShown] = useState<ShownKey | null>(null);
+  useNewReader(() => setShown(null));
   const apps = useQuery<Page<App>>('/v1/apps');
   const revoked = page.query.get('revoked') === '1';
   const list = usePages<Key>(

@@ -137,6 +137,16 @@ export const ROUTES: readonly Route[] = [
     under: 'pipeline',
   },
   {
+    id: 'plans',
+    label: 'Plans',
+    path: '/plans',
+    icon: 'check',
+    key: 'm',
+    hasRange: false,
+    needsEvents: false,
+    under: 'pipeline',
+  },
+  {
     id: 'alerts',
     label: 'Alerts',
     path: '/alerts',

@@ -1,5 +1,6 @@
 import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import type { History, RealtimePoint } from '../data/types.ts';
+import { useReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 import { useStore } from '../state/store.ts';
 
@@ -36,10 +37,11 @@ function withGaps(points: readonly RealtimePoint[]): RealtimePoint[] {
 /** The last 30 minutes: what the service remembers, continued by what comes in live. */
 export function useHistory(history: History | null, app: string | null): RealtimePoint[] {
   const { live } = useContext(ServicesContext);
+  const reader = useReader();
   const { metrics, heardAt } = useStore(live.now);
   const [heard, setHeard] = useState<RealtimePoint[]>([]);
 
-  useEffect(() => setHeard([]), [app]);
+  useEffect(() => setHeard([]), [app, reader]);
   useEffect(() => {
     if (metrics === null) return;
     const slot = Math.floor(heardAt / STEP_MS) * STEP_MS;

@@ -23,7 +23,11 @@ export function Dialog({ label, class: name = '', onClose, isFirm = false, child
       ref={ref}
       class={`dialog ${name}`}
       aria-label={label}
-      onClose={onClose}
+      onClose={() => {
+        // Browsers let a second Escape through.
+        if (isFirm && ref.current?.isConnected) ref.current.showModal();
+        else onClose();
+      }}
       onCancel={(event) => {
         if (isFirm) event.preventDefault();
       }}

@@ -2,6 +2,7 @@ import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../data/api.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Icon, Mark } from '../ui/icon.tsx';
+import { Dialog } from './dialog.tsx';
 
 /** A header takes nothing else. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
@@ -51,9 +52,7 @@ function useSignIn() {
 export function SignInPage({ reason }: { reason: ApiError }) {
   const { api } = useContext(ServicesContext);
   const isChange = reason.status !== 401;
-  useEffect(() => {
-    document.title = 'Sign in · Sluice';
-  }, []);
+  useTitle();
   return (
     <main class="sign-in">
       <p class="sign-in-brand">
@@ -66,6 +65,48 @@ export function SignInPage({ reason }: { reason: ApiError }) {
       </div>
       <WhereKeysAre />
     </main>
+  );
+}
+
+/** Says so in the browser's tab, and gives the page's title back. */
+function useTitle(): void {
+  useEffect(() => {
+    const before = document.title;
+    document.title = 'Sign in · Sluice';
+    return () => {
+      document.title = before;
+    };
+  }, []);
+}
+
+/** Covers a page that somebody was at: it waits behind, unreadable, with all that was typed. */
+export function SignInDialog({ reason }: { reason: ApiError }) {
+  const { api } = useContext(ServicesContext);
+  const isChange = reason.status !== 401;
+  const goBack = (): void => api.locked.set(null);
+  const title = isChange ? 'Use another key' : 'Sign in again';
+  useTitle();
+  function startOver(): void {
+    api.setCredential(null);
+    // Loading anew forgets what the page held.
+    window.location.assign('/');
+  }
+  return (
+    <Dialog label={title} class="dialog-sign-in" onClose={goBack} isFirm={!isChange}>
+      <div class="sign-in-sheet">
+        <h2>{title}</h2>
+        <Why reason={reason} wasSignedIn={api.credential !== null} />
+        <KeyForm onBack={isChange ? goBack : null} />
+        {!isChange && (
+          <p class="muted small">
+            The page behind, with what was typed in it, goes on when you are signed in. Are you somebody else?{' '}
+            <button type="button" class="link" onClick={startOver}>
+              Start over
+            </button>
+          </p>
+        )}
+      </div>
+    </Dialog>
   );
 }
 

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { ApiError } from '../data/api.ts';
+import { useNewReader } from '../state/reader.ts';
 import { Panel } from './panel.tsx';
 
 interface Props {
@@ -19,6 +20,8 @@ interface Props {
 export function DefinitionForm({ title, missing, save, onCancel, tools, children }: Props) {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  // What was refused was refused to the one before.
+  useNewReader(() => setError(null));
 
   async function trySave(): Promise<void> {
     setBusy(true);
@@ -36,7 +39,7 @@ export function DefinitionForm({ title, missing, save, onCancel, tools, children
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (missing === null) void trySave();
+          if (missing === null && !busy) void trySave();
         }}
       >
         {children}
@@ -48,7 +51,13 @@ export function DefinitionForm({ title, missing, save, onCancel, tools, children
           <button type="button" class="button" onClick={onCancel}>
             Cancel
           </button>
-          <button type="submit" class="button button-primary" disabled={missing !== null || busy}>
+          {/* A button that is disabled loses the focus. */}
+          <button
+            type="submit"
+            class="button button-primary"
+            disabled={missing !== null}
+            aria-disabled={busy}
+          >
             {busy ? 'Saving…' : 'Save'}
           </button>
         </div>

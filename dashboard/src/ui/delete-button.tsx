@@ -1,5 +1,6 @@
 import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../data/api.ts';
+import { useNewReader } from '../state/reader.ts';
 import { ServicesContext } from '../state/services.ts';
 
 interface Props {
@@ -15,6 +16,7 @@ export function DeleteButton({ path, label, onDeleted }: Props) {
   const { api } = useContext(ServicesContext);
   const [sure, setSure] = useState(false);
   const [error, setError] = useState<string | null>(null);
+  useNewReader(() => setError(null));
   async function remove(): Promise<void> {
     try {
       await api.send(path, undefined, { method: 'DELETE' });

@@ -1,10 +1,9 @@
 import { useContext } from 'preact/hooks';
 import type { Alert } from '../../data/alert-types.ts';
-import { requestKey } from '../../data/api.ts';
-import type { App, Metric, Page } from '../../data/types.ts';
-import { useQuery } from '../../data/use-query.ts';
+import type { Metric } from '../../data/types.ts';
 import { LOOKS } from '../../format/metric.ts';
 import { ServicesContext } from '../../state/services.ts';
+import { AppSelect } from '../../ui/app-select.tsx';
 import { DefinitionForm } from '../../ui/definition-form.tsx';
 import { COMPARISONS, type Draft, definitionOf, isShare, missingOf } from './draft.ts';
 
@@ -139,28 +138,10 @@ function Condition({ draft, onChange }: PartProps) {
 /** Of what, and who is told. */
 function Heads({ draft, onChange }: PartProps) {
   const part = { draft, onChange };
-  const apps = useQuery<Page<App>>(requestKey('/v1/apps')).data?.data ?? [];
-  const isKnown = draft.app === '' || apps.some(({ app_id }) => app_id === draft.app);
   return (
     <div class="definition-heads">
       <Field {...part} label="Title" field="title" placeholder="as the name" />
-      <label>
-        <span class="muted">Of app</span>
-        <select
-          class="input"
-          aria-label="Of app"
-          value={draft.app}
-          onChange={(event) => onChange({ ...draft, app: event.currentTarget.value })}
-        >
-          <option value="">All apps</option>
-          {!isKnown && <option value={draft.app}>{draft.app}</option>}
-          {apps.map(({ app_id, name }) => (
-            <option key={app_id} value={app_id}>
-              {name ?? app_id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AppSelect value={draft.app} onPick={(app) => onChange({ ...draft, app })} />
       <Field {...part} label="Only where" field="filters" placeholder="country:in:DE,AT" />
       <Field {...part} label="Tell by webhook" field="webhook" placeholder="https://…" />
     </div>

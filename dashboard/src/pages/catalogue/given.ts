@@ -1,3 +1,5 @@
+import { jsonFaultLine, jsonFaultWords } from '../../format/json.ts';
+
 /** Videos as they are pasted or dropped: JSON or NDJSON, each with the line that it begins in. */
 
 export interface LineFault {
@@ -23,7 +25,11 @@ export function readGiven(text: string): Given {
     return judge(readJson(text));
   } catch (cause) {
     if (isLines(text)) return judge(readLines(text));
-    return { videos: [], lines: [], faults: [{ line: lineOf(cause, text), detail: wordsOf(cause) }] };
+    return {
+      videos: [],
+      lines: [],
+      faults: [{ line: jsonFaultLine(cause, text), detail: jsonFaultWords(cause) }],
+    };
   }
 }
 
@@ -60,7 +66,7 @@ function readLines(text: string): Given {
       given.videos.push(JSON.parse(line));
       given.lines.push(index + 1);
     } catch (cause) {
-      given.faults.push({ line: index + 1, detail: wordsOf(cause) });
+      given.faults.push({ line: index + 1, detail: jsonFaultWords(cause) });
     }
   });
   return given;
@@ -123,20 +129,4 @@ function linesOfItems(text: string, member: string | null): number[] {
 
 function firstLine(text: string): number {
   return text.slice(0, text.search(/\S/)).split('\n').length;
-}
-
-/** Engines say where a JSON text breaks as a line, as a number of characters, or as its end. */
-function lineOf(cause: unknown, text: string): number {
-  const words = String(cause);
-  const linesOf = (part: string): number => part.split('\n').length;
-  const last = linesOf(text.trimEnd());
-  const line = /\(line (\d+)/.exec(words)?.[1];
-  if (line !== undefined) return Math.min(Number(line), last);
-  const position = /position (\d+)/.exec(words)?.[1];
-  if (position !== undefined) return Math.min(linesOf(text.slice(0, Number(position))), last);
-  return /end of JSON/i.test(words) ? last : 1;
-}
-
-function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message.replace(/ \(line \d+ column \d+\)$/, '') : String(cause);
 }

@@ -1,6 +1,7 @@
 import { useContext, useMemo, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import { fullNumber } from '../../format/number.ts';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Panel } from '../../ui/panel.tsx';
@@ -21,6 +22,7 @@ export function ManyVideos({ onSaved, onClose }: Props) {
   const [text, setText] = useState('');
   const [refused, setRefused] = useState<{ said: string; faults: LineFault[] } | null>(null);
   const [busy, setBusy] = useState(false);
+  useNewReader(() => setRefused(null));
   const given = useMemo(() => readGiven(text), [text]);
   const count = given.videos.length;
   const faults = refused?.faults ?? given.faults;

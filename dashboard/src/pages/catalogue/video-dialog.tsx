@@ -1,6 +1,7 @@
 import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import { Dialog } from '../../shell/dialog.tsx';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { type Draft, faultOf, videoOf } from './draft.ts';
@@ -17,6 +18,7 @@ export function VideoDialog({ before, onSaved, onClose }: Props) {
   const [draft, setDraft] = useState(before);
   const [said, setSaid] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
+  useNewReader(() => setSaid(null));
   const title = before.isNew ? 'New video' : 'Edit the video';
 
   async function save(): Promise<void> {

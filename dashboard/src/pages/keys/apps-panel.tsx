@@ -2,6 +2,7 @@ import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { App, Page } from '../../data/types.ts';
 import type { Query } from '../../data/use-query.ts';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Empty, Panel, SkeletonRows, States } from '../../ui/panel.tsx';
 
@@ -13,7 +14,8 @@ interface Props {
 
 /** The apps, and the names that people know them by. */
 export function AppsPanel({ query, canChange, onChanged }: Props) {
-  const [editing, setEditing] = useState<string | null>(null);
+  // With what was typed, so that it outlives a list that is read anew.
+  const [editing, setEditing] = useState<{ id: string; name: string } | null>(null);
   const apps = query.data?.data ?? [];
   const done = (): void => {
     setEditing(null);
@@ -53,19 +55,25 @@ export function AppsPanel({ query, canChange, onChanged }: Props) {
                     <code>{app.app_id}</code>
                   </th>
                   <td>
-                    {editing === app.app_id ? (
-                      <Rename app={app} onDone={done} onCancel={() => setEditing(null)} />
+                    {editing?.id === app.app_id ? (
+                      <Rename
+                        id={app.app_id}
+                        name={editing.name}
+                        onInput={(name) => setEditing({ id: app.app_id, name })}
+                        onDone={done}
+                        onCancel={() => setEditing(null)}
+                      />
                     ) : (
                       (app.name ?? <span class="muted">–</span>)
                     )}
                   </td>
                   <td>
-                    {canChange && editing !== app.app_id && (
+                    {canChange && editing?.id !== app.app_id && (
                       <button
                         type="button"
                         class="button button-small"
                         aria-label={`Rename ${app.app_id}`}
-                        onClick={() => setEditing(app.app_id)}
+                        onClick={() => setEditing({ id: app.app_id, name: app.name ?? '' })}
                       >
                         Rename
                       </button>
@@ -86,6 +94,7 @@ export function AppsPanel({ query, canChange, onChanged }: Props) {
 function useSend(onDone: () => void) {
   const { api } = useContext(ServicesContext);
   const [error, setError] = useState<string | null>(null);
+  useNewReader(() => setError(null));
   async function send(path: string, body: unknown, method: 'POST' | 'PUT'): Promise<void> {
     try {
       await api.send(path, body, { method });
@@ -98,24 +107,31 @@ function useSend(onDone: () => void) {
   return { error, send };
 }
 
-function Rename({ app, onDone, onCancel }: { app: App; onDone(): void; onCancel(): void }) {
-  const [name, setName] = useState(app.name ?? '');
+interface RenameProps {
+  id: string;
+  name: string;
+  onInput(name: string): void;
+  onDone(): void;
+  onCancel(): void;
+}
+
+function Rename({ id, name, onInput, onDone, onCancel }: RenameProps) {
   const { error, send } = useSend(onDone);
   return (
     <form
       class="app-form"
       onSubmit={(event) => {
         event.preventDefault();
-        void send(`/v1/apps/${encodeURIComponent(app.app_id)}`, { name: name.trim() || null }, 'PUT');
+        void send(`/v1/apps/${encodeURIComponent(id)}`, { name: name.trim() || null }, 'PUT');
       }}
     >
       <input
         class="input input-small"
-        aria-label={`Name of ${app.app_id}`}
+        aria-label={`Name of ${id}`}
         maxLength={200}
         value={name}
         ref={(element) => element?.focus()}
-        onInput={(event) => setName(event.currentTarget.value)}
+        onInput={(event) => onInput(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') onCancel();
         }}

@@ -2,6 +2,7 @@ import { useContext, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { App } from '../../data/types.ts';
 import type { KeyScope, ShownKey } from '../../data/types-catalogue.ts';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Panel } from '../../ui/panel.tsx';
 
@@ -25,6 +26,7 @@ export function KeyForm({ apps, onMade, onCancel }: Props) {
   const [some, setSome] = useState(false);
   const [picked, setPicked] = useState<string[]>([]);
   const [error, setError] = useState<string | null>(null);
+  useNewReader(() => setError(null));
   const [busy, setBusy] = useState(false);
   const missing =
     scopes.length === 0 ? 'Pick what it may do.' : some && picked.length === 0 ? 'Pick its apps.' : null;

@@ -3,6 +3,7 @@ import { ApiError } from '../../data/api.ts';
 import type { Key, ShownKey } from '../../data/types-catalogue.ts';
 import { eventTime, exactTime } from '../../format/time.ts';
 import { Confirm } from '../../shell/confirm.tsx';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 
@@ -29,6 +30,7 @@ export function KeyTable({ keys, onRotated, onChanged }: Props) {
   const { api } = useContext(ServicesContext);
   const [asking, setAsking] = useState<Asking | null>(null);
   const [error, setError] = useState<string | null>(null);
+  useNewReader(() => setError(null));
 
   async function change({ verb, key }: Asking): Promise<void> {
     const path = `/v1/keys/${encodeURIComponent(key.key_id)}`;

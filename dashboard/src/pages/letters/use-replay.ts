@@ -1,6 +1,7 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { FixStep, LetterResult, LettersDone } from '../../data/types.ts';
+import { useNewReader, useReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { readySteps } from './suggestions.ts';
 
@@ -38,12 +39,13 @@ export function useTrial(
     dry_run: true,
     limit: TRIED_MAX,
   });
-  const asked = `${turn} ${body}`;
+  const asked = `${useReader()} ${turn} ${body}`;
   const [trial, setTrial] = useState<{ asked: string; done: LettersDone | null; error: ApiError | null }>({
     asked: '',
     done: null,
     error: null,
   });
+  useNewReader(() => setTrial({ asked: '', done: null, error: null }));
   useEffect(() => {
     if (!isWanted) return;
     const controller = new AbortController();
@@ -99,6 +101,10 @@ export function useAction(target: Target): Action {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [turn, setTurn] = useState(0);
+  useNewReader(() => {
+    setOutcome(null);
+    setError(null);
+  });
 
   async function act(path: string, verb: Outcome['verb'], more: Record<string, unknown>): Promise<void> {
     if (running !== null) return;

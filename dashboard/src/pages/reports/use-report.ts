@@ -1,6 +1,7 @@
 import { useContext, useEffect, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { Report } from '../../data/types.ts';
+import { useNewReader, useReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { useStore } from '../../state/store.ts';
 
@@ -16,12 +17,14 @@ export interface Asked {
 export function useReport(question: { template: string; params: Record<string, unknown> } | null): Asked {
   const { api, refresh } = useContext(ServicesContext);
   const tick = useStore(refresh);
+  const reader = useReader();
   const [again, setAgain] = useState(0);
   const [found, setFound] = useState<{ body: string; report: Report | null; error: ApiError | null }>({
     body: '',
     report: null,
     error: null,
   });
+  useNewReader(() => setFound({ body: '', report: null, error: null }));
   const body = question === null ? '' : JSON.stringify(question);
   useEffect(() => {
     if (body === '') return;
@@ -35,7 +38,7 @@ export function useReport(question: { template: string; params: Record<string, u
       },
     );
     return () => controller.abort();
-  }, [body, tick, again]);
+  }, [body, tick, again, reader]);
   return {
     report: found.report,
     error: found.body === body ? found.error : null,

@@ -2,6 +2,7 @@ import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../data/api.ts';
 import type { SqlAnswer } from '../../data/types.ts';
 import { fileName, saveFile } from '../../format/csv.ts';
+import { useNewReader } from '../../state/reader.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { useStore } from '../../state/store.ts';
 import { EXAMPLES, keepInHistory, parametersOf, readHistory } from './statement.ts';
@@ -30,6 +31,10 @@ export function useConsole() {
   const under = useRef<AbortController | null>(null);
   const shown = useRef<string | null>(null);
   const parameters = parametersOf(text);
+  useNewReader(() => {
+    setRan(null);
+    setSaveError(null);
+  });
 
   function bodyOf(statement: string, format?: ExportFormat): Record<string, unknown> {
     const params = Object.fromEntries(parametersOf(statement).map(({ name }) => [name, values[name] ?? '']));
