@@ -68,7 +68,7 @@ export interface Answers {
 /** A question that is asked all the time is being answered for a tenth of it, since half a life later it is made anew. */
 const AGE_FACTOR = 20;
 /** In `freshMs`. */
-const AGE_MAX = 10;
+const AGE_MAX = 60;
 
 interface Flight {
   /** By `performance.now()`. */

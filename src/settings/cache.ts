@@ -39,7 +39,7 @@ export const cacheSettings = {
     1_000,
     0,
     60_000,
-    'How old what an answer says may be, so that equal questions are asked once; one that took long, up to ten times that. 0: every question is asked afresh.',
+    'How old what an answer says may be, so that equal questions are asked once; one that took long, twenty times that long, up to sixty times this. 0: every question is asked afresh.',
   ),
   answerSettledSeconds: number(
     'ANALYTICS_ANSWER_SETTLED_SECONDS',

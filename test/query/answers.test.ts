@@ -227,10 +227,10 @@ test('an answer that took long lives longer than others', async () => {
     return Buffer.from('slow');
   };
   await answers.give(plain, make);
-  // Ten times `freshMs`, unless the process stood still until then.
+  // For 600 ms, unless the process stood still until then.
   while (performance.now() - began < 60) await new Promise(setImmediate);
   await answers.give(plain, make);
-  assert.ok(seen[1] === 'hit' || performance.now() - began > 400);
+  assert.ok(seen[1] === 'hit' || performance.now() - began > 600);
 });
 
 test('a renewal that fails is for nobody who has an answer, and is tried again', async () => {
