@@ -15,6 +15,8 @@ const PAGES = [
   '/event-log',
   '/sessions',
   '/sessions/*',
+  '/pages',
+  '/campaigns',
   '/funnels',
   '/retention',
   '/paths',

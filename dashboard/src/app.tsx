@@ -1,5 +1,6 @@
 import { useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { AlertsPage } from './pages/alerts.tsx';
+import { CampaignsPage } from './pages/campaigns.tsx';
 import { CataloguePage } from './pages/catalogue.tsx';
 import { DeadLettersPage } from './pages/dead-letters.tsx';
 import { EventsPage } from './pages/events.tsx';
@@ -7,6 +8,7 @@ import { FunnelsPage } from './pages/funnels.tsx';
 import { KeysPage } from './pages/keys.tsx';
 import { NowPage } from './pages/now.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { PagesPage } from './pages/pages.tsx';
 import { PathsPage } from './pages/paths.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { PlansPage } from './pages/plans.tsx';
@@ -49,6 +51,8 @@ function CurrentPage({ match }: { match: Match }) {
   if (match.route.id === 'alerts') return <AlertsPage />;
   if (match.route.id === 'keys') return <KeysPage />;
   if (match.route.id === 'plans') return <PlansPage />;
+  if (match.route.id === 'pages') return <PagesPage />;
+  if (match.route.id === 'campaigns') return <CampaignsPage />;
   if (match.route.id === 'dead-letters') return <DeadLettersPage />;
   return <PipelinePage />;
 }

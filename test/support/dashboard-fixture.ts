@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join, normalize } from 'node:path';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { alertHistoryAnswer, alertsAnswer } from './dashboard-alert-data.ts';
+import { behaviorAnswer } from './dashboard-behavior-data.ts';
 import { eventAt, historyAt, metricAnswer, realtimeAt, VIDEOS, videoAnswer } from './dashboard-data.ts';
 import { FUNNELS, funnelAnswer } from './dashboard-funnel-data.ts';
 import { keysAnswer } from './dashboard-key-data.ts';
@@ -116,6 +117,7 @@ function answer(state: State, url: URL): unknown {
       ],
     }),
     '/v1/retention': () => retentionAnswer(isEmpty, query),
+    '/v1/behavior/summary': () => behaviorAnswer(isEmpty, state.scenario === 'much'),
     '/v1/paths': () => pathsAnswer(isEmpty, query),
     '/v1/plans/purchase/check': planCheckAnswer,
     '/v1/plans': () => plansAnswer(isEmpty, state.scenario === 'much', query),

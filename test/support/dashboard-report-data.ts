@@ -1,4 +1,5 @@
 /** Reports as the service answers them: one of figures, one of rows with every kind of parameter and column. */
+import { CAMPAIGN_COLUMNS, campaignRows } from './dashboard-behavior-data.ts';
 
 const COMMON = { app_id: {}, from: {}, to: {}, timezone: {}, bots: {} };
 const OVERVIEW = {
@@ -57,7 +58,10 @@ export function reportAnswer(isEmpty: boolean, template: string): unknown {
     completion_rate: 0.5 - i / 40,
     last_seen: new Date(Date.now() - i * 60_000).toISOString(),
   }));
+  const stamp = { generated_at: new Date().toISOString(), cached: false };
+  if (template === 'campaigns')
+    return { template, params: {}, columns: CAMPAIGN_COLUMNS, rows: campaignRows(isEmpty), ...stamp };
   const { columns } = template === TOP.template ? TOP : OVERVIEW;
   const rows = template === TOP.template ? top : [overview];
-  return { template, params: {}, columns, rows, generated_at: new Date().toISOString(), cached: false };
+  return { template, params: {}, columns, rows, ...stamp };
 }

@@ -59,6 +59,8 @@ export const DASHBOARD_PAGES: readonly { path: string; heading: string }[] = [
   { path: '/catalogue', heading: 'Catalogue' },
   { path: '/sessions', heading: 'Sessions' },
   { path: '/event-log', heading: 'Events' },
+  { path: '/pages', heading: 'Pages' },
+  { path: '/campaigns', heading: 'Campaigns' },
   { path: '/funnels', heading: 'Funnels' },
   { path: '/retention', heading: 'Retention' },
   { path: '/paths', heading: 'Paths' },

@@ -166,7 +166,7 @@ function LiveFigures({ metrics, points, picked, isLoading }: LiveFiguresProps) {
   const { location } = useContext(ServicesContext);
   const isAlarming = (metrics?.error_rate ?? 0) > ALERT_ERROR_RATE;
   return (
-    <fieldset class="figures figures-live" aria-label="Live figures">
+    <fieldset class="figures" aria-label="Live figures">
       {LOOKS.map((one) => (
         <Figure
           key={one.id}

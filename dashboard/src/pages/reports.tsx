@@ -1,18 +1,16 @@
 import { useContext } from 'preact/hooks';
-import { AnswerView } from '../answer/view.tsx';
 import type { Report, ReportColumn, ReportTemplate, SqlCell } from '../data/types.ts';
 import { useQuery } from '../data/use-query.ts';
-import { fileName, saveFile, spellCsv } from '../format/csv.ts';
 import { duration, fullNumber, percent, shortNumber } from '../format/number.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
 import { usePage } from '../state/page.ts';
 import { ServicesContext } from '../state/services.ts';
 import { Figure } from '../ui/figure.tsx';
-import { Icon } from '../ui/icon.tsx';
 import { Failure, SkeletonRows, States } from '../ui/panel.tsx';
 import { ownParams, ParamsForm, readParam } from './reports/params-form.tsx';
-import { columnLabel, REPORT_LOOK, reportTable } from './reports/table.ts';
+import { ReportRows } from './reports/rows.tsx';
+import { columnLabel } from './reports/table.ts';
 import { useReport } from './reports/use-report.ts';
 
 const FIRST = 'overview_stats';
@@ -109,33 +107,9 @@ interface AnswerProps {
 }
 
 function Answer({ template, report, isStale }: AnswerProps) {
-  const { range } = usePage();
   const [only] = report.rows;
   if (only?.previous != null) return <Figures report={report} row={only} isStale={isStale} />;
-  const table = reportTable(report);
-  const save = () => {
-    const head = table.columns.map(({ name }) => name);
-    const rows = table.rows.map((row) =>
-      row.map((cell) => (typeof cell === 'number' || cell === null ? cell : String(cell))),
-    );
-    const file = new Blob([spellCsv([head, ...rows])], { type: 'text/csv' });
-    saveFile(fileName(`${template.template} ${range.label}`, 'csv'), file);
-  };
-  const count = report.rows.length;
-  return (
-    <AnswerView
-      title={template.title}
-      answer={table}
-      summary={`${fullNumber(count)} ${count === 1 ? 'row' : 'rows'}`}
-      isStale={isStale}
-      look={REPORT_LOOK}
-      tools={
-        <button type="button" class="button button-small" onClick={save}>
-          <Icon name="download" size={14} /> CSV
-        </button>
-      }
-    />
-  );
+  return <ReportRows title={template.title} report={report} isStale={isStale} />;
 }
 
 function spellerOf({ name }: ReportColumn): (value: number) => string {

@@ -132,7 +132,7 @@ function Figures({ timeline, isLoading, isCut }: FiguresProps) {
   const of = isCut ? ', as far as they are read' : '';
   const number = { short: shortNumber, full: fullNumber, color: '--series-blue', isLoading };
   return (
-    <div class="figures figures-live">
+    <div class="figures">
       <Figure
         {...number}
         label="Duration"

@@ -24,9 +24,9 @@ export function reportTable(report: Report): Rows {
   };
 }
 
-/** `avg_watch_seconds` -> `Avg watch seconds` */
+/** `avg_watch_seconds` -> `Avg watch seconds`, `utm_source` -> `Source` */
 export function columnLabel(name: string): string {
-  const text = name.replaceAll('_', ' ');
+  const text = name.replace(/^utm_/, '').replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
