@@ -2,7 +2,8 @@
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
+/** Ranges end on these. */
+const STEP_MS = 300_000;
 const FIGURES = ['viewers', 'views', 'watch_time_seconds', 'completion_rate', 'events', 'errors'];
 const LISTS = ['video_id', 'referrer', 'country', 'device'];
 const APPS = [null, 'tube', 'news', 'kids'];
@@ -19,9 +20,11 @@ export interface Asked {
 export function pageQuestions(now: number, caller: number): readonly Asked[] {
   const app = APPS[caller % APPS.length];
   const days = DAYS[caller % DAYS.length]!;
-  const minute = Math.ceil(now / MINUTE_MS) * MINUTE_MS;
-  const end = days === 1 ? minute : Math.ceil(now / DAY_MS) * DAY_MS;
-  const from = days === 1 ? Math.floor(minute / HOUR_MS) * HOUR_MS - 23 * HOUR_MS : end - days * DAY_MS;
+  const end = Math.ceil(now / STEP_MS) * STEP_MS;
+  const from =
+    days === 1
+      ? Math.floor(end / HOUR_MS) * HOUR_MS - 23 * HOUR_MS
+      : Math.ceil(end / DAY_MS) * DAY_MS - days * DAY_MS;
   const of = app === null ? '' : `&app_id=${app}`;
   const ask = (name: string, path: string, words: string, [start, stop] = [from, end]): Asked => ({
     name: `${name}, ${days} d`,

@@ -19,7 +19,7 @@ export const PRESET_LABELS: Record<Preset, { long: string; short: string; key: s
 export interface Range {
   preset: Preset | 'custom';
   from: Date;
-  /** Exclusive; at most now. */
+  /** Exclusive; at most the end of the five minutes, or of the minute, that it is now. */
   to: Date;
   interval: Interval;
   /** The period of equal length before. */
@@ -132,11 +132,12 @@ function isPreset(text: string | null): text is Preset {
 
 /** Reads the range of a page from its address; what cannot be read is the last 7 days. */
 export function readRange(query: URLSearchParams, nowMs: number): Range {
-  // Whole minutes, so that two panels that ask within a minute ask the same question.
-  const now = new Date(Math.ceil(nowMs / MINUTE) * MINUTE);
   const asked = query.get('range');
   const custom = customSpan(query);
   const preset = isPreset(asked) ? asked : '7d';
+  // Everyone who looks within such a step asks the same question, and five minutes are what the service counts by.
+  const step = preset === '1h' && custom === null ? MINUTE : 5 * MINUTE;
+  const now = new Date(Math.ceil(nowMs / step) * step);
   const span = custom ?? presetSpan(preset, now);
   const to = span.end < now ? span.end : now;
   const lengthMs = span.end.getTime() - span.from.getTime();

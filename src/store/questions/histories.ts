@@ -2,6 +2,7 @@ import type { StoreClient } from '../client.ts';
 import { type Filter, fieldSql, filtersSql } from '../sql/filters.ts';
 import { type TimeRange, timestampSql } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
+import { LATER } from './priority.ts';
 
 /**
  * The events that a funnel is about, by actor or session, in order. ClickHouse looks which steps each may serve and puts
@@ -104,7 +105,7 @@ export async function* readHistories(
 }
 
 /** The answer is whole before its first row comes, so that a failure half-way is never a short answer. */
-const WHOLE = { wait_end_of_query: 1 };
+const WHOLE = { ...LATER, wait_end_of_query: 1 };
 
 const keyOf = ({ by }: HistoriesQuestion) => (by === 'actor' ? 'actor' : 'app_id, session_id');
 

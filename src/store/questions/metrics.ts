@@ -12,6 +12,7 @@ import { SqlValues } from '../sql/values.ts';
 import { hourField } from '../sql/view-hours.ts';
 import type { ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import { FIRST } from './priority.ts';
 import { useViews } from './views.ts';
 
 export interface MetricsQuestion {
@@ -96,7 +97,7 @@ async function readSeries(
     seriesSql(source, groups, measure.aggregate, having, question.limit + 1),
     values.params,
     // Of few rows a second thread makes twice the work.
-    few ? { settings: { max_threads: 1 } } : {},
+    { settings: few ? { ...FIRST, max_threads: 1 } : FIRST },
   );
   const divisor = measure.of === 'views' ? measure.divisor : 1;
   return {

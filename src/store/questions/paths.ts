@@ -1,6 +1,7 @@
 import { type TimeRange, timestampSql } from '../sql/range.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
+import { LATER } from './priority.ts';
 
 export interface PathsQuestion {
   readonly range: TimeRange;
@@ -54,7 +55,7 @@ const [LINK, NODE, END] = [0, 1, 2];
 export async function askPaths(store: StoreReader, question: PathsQuestion): Promise<Paths> {
   if (question.range.from >= question.range.to) return { nodes: [], links: [] };
   const values = new SqlValues();
-  const rows = await store.select<Row>(pathsSql(question, values), values.params);
+  const rows = await store.select<Row>(pathsSql(question, values), values.params, { settings: LATER });
   return {
     nodes: rows.filter(({ kind }) => kind === NODE).map(({ step, a, n }) => ({ step, name: a, sessions: n })),
     links: rows

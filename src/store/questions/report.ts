@@ -14,6 +14,7 @@ import { VIEW_DIMENSIONS } from '../sql/views.ts';
 import { StoreError } from '../store-error.ts';
 import type { ViewMoments } from '../view-moments.ts';
 import { dirtyListSql, readDirtyBuckets, type StoreReader } from './buckets.ts';
+import { LATER } from './priority.ts';
 import { useViews, type ViewsSql } from './views.ts';
 
 export interface ReportQuestion extends SourceScope {
@@ -85,7 +86,7 @@ async function run(
       }
     },
   );
-  return await store.select<ReportRow>(sql, { ...values.params, ...params });
+  return await store.select<ReportRow>(sql, { ...values.params, ...params }, { settings: LATER });
 }
 
 /** Views that begin in the range, with those of their dimensions that the template names. */

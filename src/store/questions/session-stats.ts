@@ -1,6 +1,7 @@
 import { judgedSessionsSql, type SessionScope } from '../sql/sessions.ts';
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
+import { LATER } from './priority.ts';
 import {
   SESSION_DIMENSIONS,
   type SessionDimension,
@@ -72,7 +73,9 @@ export async function askSessionStats(
   const { range } = question;
   const values = new SqlValues();
   const rows =
-    range.from < range.to ? await store.select<Row>(statsSql(question, values), values.params) : [];
+    range.from < range.to
+      ? await store.select<Row>(statsSql(question, values), values.params, { settings: LATER })
+      : [];
   const by = SESSION_DIMENSIONS.map(
     (name, i) => [name, rows.filter((row) => row.kind === DIMENSION + i)] as const,
   );

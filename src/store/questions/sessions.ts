@@ -11,6 +11,7 @@ import {
 import { appsSql, SqlValues } from '../sql/values.ts';
 import type { StoreReader } from './buckets.ts';
 import { growingRanges, type Step } from './growing-ranges.ts';
+import { LATER } from './priority.ts';
 
 export const SESSION_SORTS = ['started_at', 'duration_seconds', 'page_views', 'events'] as const;
 export type SessionSort = (typeof SESSION_SORTS)[number];
@@ -172,6 +173,7 @@ async function readKeysIn(store: StoreReader, question: SessionsQuestion, range:
      WHERE ${sessionFiltersSql(filters, values)} AND ${place}
      ORDER BY ${value} ${direction}, app_id ${direction}, session_id ${direction} LIMIT ${limit + 1}`,
     values.params,
+    { settings: LATER },
   );
 }
 
@@ -214,6 +216,7 @@ async function readFirsts(
   const rows = await store.select<{ app_id: string; actor: string; session_id: string }>(
     firstSessionsSql(actors, scope, values),
     values.params,
+    { settings: LATER },
   );
   return new Map(rows.map((row) => [nameOf({ app_id: row.app_id, session_id: row.actor }), row.session_id]));
 }

@@ -3,6 +3,7 @@ import type { TimeRange } from '../sql/range.ts';
 import { appsSql, type SqlValues } from '../sql/values.ts';
 import type { ViewMoments } from '../view-moments.ts';
 import type { StoreReader } from './buckets.ts';
+import { FIRST } from './priority.ts';
 import { useViews, type ViewsSql } from './views.ts';
 
 export interface VideoQuestion {
@@ -86,7 +87,7 @@ async function askOf(
      FROM (SELECT *, ${watchPercentageSql(duration)} AS share FROM (${views}))`,
     values.params,
     // It reads few rows: a second thread would only wait for the first.
-    { settings: { max_threads: 1 } },
+    { settings: { ...FIRST, max_threads: 1 } },
   );
   return shape(row!);
 }
