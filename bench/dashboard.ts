@@ -207,14 +207,14 @@ export function renderDashboards(machine: Machine, outcomes: readonly DashboardO
   const totals = outcomes.map((outcome) => {
     const { asked, p50, p95, p99 } = outcome.all;
     const { lost, doubled } = outcome.verdict;
-    const failed = Object.values(outcome.failed).reduce((sum, count) => sum + count, 0);
+    const failed = Object.entries(outcome.failed).map(([status, count]) => `${count} × ${status}`);
     return [
       size(outcome),
       String(asked),
       ms(p50),
       ms(p95),
       ms(p99),
-      String(failed),
+      failed.join(', ') || '0',
       String(lost),
       String(doubled),
     ];
