@@ -17,6 +17,7 @@ test('tables follow the settings, and only those that have to change are changed
     'dead_letters',
     'event_counts_5m',
     'events',
+    'funnel_counts',
     'ledger_blocks',
     'ledger_erased',
     'shard_layouts',
