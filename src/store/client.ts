@@ -17,6 +17,7 @@ import { createAgent, type InsertTarget, postInsert } from './http-insert.ts';
 import {
   createAnswerError,
   createConnectionError,
+  isBrokenConnection,
   readErrorCode,
   StoreError,
   TIMEOUT_EXCEEDED,
@@ -154,6 +155,17 @@ class HttpStoreClient implements StoreClient {
   }
 
   async select<Row>(sql: string, params?: Params, options: QueryOptions = {}): Promise<Row[]> {
+    try {
+      return await this.#selectOnce<Row>(sql, params, options);
+    } catch (error) {
+      // A kept-alive connection may close in the moment in which it is used; a question changes nothing, so it may be
+      // asked again.
+      if (this.#closed || options.queryId !== undefined || !isBrokenConnection(error)) throw error;
+      return await this.#selectOnce<Row>(sql, params, options);
+    }
+  }
+
+  async #selectOnce<Row>(sql: string, params: Params | undefined, options: QueryOptions): Promise<Row[]> {
     const settings = { ...QUESTION_SETTINGS, ...options.settings };
     const whole = this.#run(sql, params, { ...options, settings }, async function* ({ client, query }) {
       const result = await client.query({ ...query, format: 'JSONEachRow' });

@@ -72,6 +72,14 @@ export function createConnectionError(error: Error, sent: boolean | null): Store
   });
 }
 
+const BROKEN = new Set(['ECONNRESET', 'EPIPE']);
+
+/** The connection ended before an answer; the request may have been heard or not. */
+export function isBrokenConnection(error: unknown): boolean {
+  if (!(error instanceof StoreError) || error.code !== null) return false;
+  return BROKEN.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '');
+}
+
 /** ClickHouse's answer to a failed request holds `Code: 60. DB::Exception: ` or `Poco::Exception. Code: 1000, `. */
 export function readErrorCode(header: string | undefined, body: string): number | null {
   const code = Number(header ?? /Code: (\d+)[.,]/.exec(body)?.[1]);

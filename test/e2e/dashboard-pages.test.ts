@@ -14,7 +14,7 @@ const opened: DashboardPage[] = [];
 
 const MINUTE = 60_000;
 
-/** Three visits: two by a letter, of which one buys; one by a search, which leaves at once. */
+/** Four visits: two by a letter, of which one buys; one by a search, which leaves at once; one by no campaign. */
 function visits(at: number): object[] {
   const visit = (session_id: string, utm_source: string, steps: readonly [string, string, object?][]) =>
     steps.map(([event_name, path, properties = {}], i) => ({
@@ -23,7 +23,12 @@ function visits(at: number): object[] {
       user_id: `user of ${session_id}`,
       timestamp: at + i * MINUTE,
       properties,
-      context: { page: { path }, utm_source, utm_medium: 'link', utm_campaign: 'may' },
+      context: {
+        page: { path },
+        ...(utm_source === 'none'
+          ? { referrer: 'https://elsewhere.example/' }
+          : { utm_source, utm_medium: 'link', utm_campaign: 'may', referrer: 'https://news.example/a' }),
+      },
     }));
   const vital = (name: string, value: number) => ({ name, value });
   return [
@@ -42,6 +47,7 @@ function visits(at: number): object[] {
       ['error', '/', { message: 'Segment 4 failed' }],
     ]),
     ...visit('s3', 'search', [['page_view', '/']]),
+    ...visit('s4', 'none', [['login', '/']]),
   ];
 }
 
@@ -81,7 +87,7 @@ describe('pages of a site on the dashboard', () => {
   it('show how often each was seen, where visits begin and end, and for how long', async () => {
     const { page, faults } = await open('/pages?range=24h');
     assert.equal(await figure(page, 'Page views'), '6');
-    assert.equal(await figure(page, 'Sessions'), '3');
+    assert.equal(await figure(page, 'Sessions'), '4');
     const minute = duration(60);
     assert.deepEqual(await rowsOf(page, '.table-pages'), [
       ['/', '4', '3', '3', '2', minute],
@@ -89,6 +95,16 @@ describe('pages of a site on the dashboard', () => {
     ]);
     await page.getByRole('button', { name: 'Exit pages' }).click();
     assert.equal(new URL(page.url()).searchParams.get('sort'), 'exits');
+    await until('pages are in the order of their exits', async () => {
+      const exits = (await rowsOf(page, '.table-pages')).map((row) => [row[0], row[4]]);
+      return (
+        JSON.stringify(exits) ===
+        JSON.stringify([
+          ['/', '2'],
+          ['/plans', '1'],
+        ])
+      );
+    });
     assert.deepEqual(faults, []);
   });
 
@@ -134,5 +150,39 @@ describe('campaigns on the dashboard', () => {
       ['letter', 'search'],
     );
     assert.deepEqual(faults, []);
+  });
+
+  it('say what to send where no visit came by one', async () => {
+    const { page, faults } = await open('/campaigns?range=yesterday');
+    const table = page.getByRole('region', { name: 'Campaigns', exact: true });
+    assert.match((await table.textContent())!, /No visit came by a campaign in this range.*utm_source/);
+    assert.deepEqual(faults, []);
+  });
+
+  it('are ordered by the column that was clicked, and back', async () => {
+    const { page, faults } = await open('/campaigns?range=24h');
+    const first = async () => (await rowsOf(page, '.sql-rows'))[0]?.[0];
+    const head = page.locator('.sql-rows th').first();
+    for (const [order, name] of [
+      ['ascending', 'letter'],
+      ['descending', 'search'],
+      ['none', 'letter'],
+    ]) {
+      await head.getByRole('button').click();
+      assert.equal(await head.getAttribute('aria-sort'), order);
+      assert.equal(await first(), name);
+    }
+    assert.deepEqual(faults, []);
+  });
+
+  it('show the referrers of their own visits, which filter nothing here', async () => {
+    const { page } = await open('/campaigns?range=24h');
+    const panel = page.getByRole('region', { name: 'Referrers' });
+    const list = panel.getByRole('listitem');
+    assert.deepEqual(
+      await list.evaluateAll((all) => all.map((one) => one.querySelector('.ranked-label')!.textContent)),
+      ['news.example'],
+    );
+    assert.equal(await list.getByRole('button').count(), 0);
   });
 });

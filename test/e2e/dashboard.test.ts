@@ -115,6 +115,30 @@ describe('every page', () => {
     });
   });
 
+  it('of several questions has each of them asked again', async () => {
+    await withFixture('error', async (fixture, open) => {
+      const { page } = await open('/');
+      for (const path of ['/campaigns', '/pages?sort=exits']) {
+        fixture.setScenario('error');
+        await page.goto(fixture.url + path);
+        await settled(page);
+        const again = page.getByRole('main').getByRole('button', { name: 'Try again' });
+        await again.first().waitFor();
+        fixture.setScenario('full');
+        for (let left = await again.count(); left > 0; left = await again.count()) {
+          await again.first().click();
+          await page.waitForFunction(
+            (before) =>
+              [...document.querySelectorAll('main button')].filter((one) => one.textContent === 'Try again')
+                .length < before,
+            left,
+          );
+        }
+        await page.locator('table tbody tr').first().waitFor();
+      }
+    });
+  });
+
   it('that is there before the first event says what it is for', async () => {
     await withFixture('empty', async (_fixture, open) => {
       const { page, faults } = await open('/keys', { viewport: { width: 360, height: 800 } });

@@ -69,7 +69,7 @@ function sessionsNear(told: Told, wanted: (e: StoredEvent) => boolean): StoredEv
 
 const isPage = (e: StoredEvent) => e.event_name === 'page_view';
 
-export function pages(told: Told, limit = 50): Row[] {
+export function pages(told: Told, limit = 50, sort: 'views' | 'entries' | 'exits' = 'views'): Row[] {
   const entries = new Map<string, number>();
   const exits = new Map<string, number>();
   const stays = new Map<string, number[]>();
@@ -94,7 +94,7 @@ export function pages(told: Told, limit = 50): Row[] {
     exits: exits.get(page) ?? 0,
     avg_seconds: mean(stays.get(page) ?? []),
   }));
-  return ranked(rows, 'views', limit, 'page');
+  return ranked(rows, sort, limit, 'views', 'page');
 }
 
 const thresholds: Record<string, readonly [number, number]> = {

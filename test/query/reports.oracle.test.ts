@@ -132,7 +132,8 @@ async function checkVisits({ service, random, params, facts }: World): Promise<v
     `campaigns ${what}`,
   );
   const limit = random.pick([1, 3, 1000]);
-  same(await ask('pages', { limit }), told.pages(facts, limit), `pages ${what}`);
+  const by = random.pick(['views', 'entries', 'exits'] as const);
+  same(await ask('pages', { limit, sort: by }), told.pages(facts, limit, by), `pages by ${by} ${what}`);
   const byPage = await ask('web_vitals', { by_page: true, limit: 1000 });
   const vitals = told.vitals(facts, told.pageOf);
   assert.equal(byPage.length, vitals.size, `web_vitals ${what}`);

@@ -49,6 +49,25 @@ async function consume(request: http.IncomingMessage): Promise<void> {
   for await (const _ of request);
 }
 
+test('a question whose connection breaks before the answer is asked once more, and only once', async (t) => {
+  let asked = 0;
+  let broken = 1;
+  const server = await startFakeServer(t, async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    // What is abandoned is killed, by a request of its own.
+    if (!text.startsWith('SELECT 7')) return void response.end();
+    if (++asked <= broken) request.socket.destroy();
+    else response.end('{"n":7}\n');
+  });
+  const client = clientFor(t, async () => server.endpoint);
+  assert.deepEqual(await client.select('SELECT 7 AS n'), [{ n: 7 }]);
+  assert.equal(asked, 2);
+  [asked, broken] = [0, 5];
+  await assert.rejects(client.select('SELECT 7 AS n'), { name: 'StoreError', code: null });
+  assert.equal(asked, 2);
+});
+
 test('rows come typed, with parameters, and 64-bit integers as numbers', async (t) => {
   const { client } = await startTestClickHouse(t);
   const rows = await client.select<{ n: number; text: string; list: number[]; none: null }>(

@@ -20,20 +20,12 @@ export function behaviorAnswer(isEmpty: boolean, isMuch: boolean): unknown {
   });
   const none = { p75: null, rating: null, good: 0, needs_improvement: 0, poor: 0, count: 0 };
   const at = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
-  const pages = Array.from({ length: isMuch ? 100 : PAGES.length }, (_, i) => ({
-    page: PAGES[i] ?? `/page/${i}`,
-    views: 84_000 - i * 700,
-    users: 31_000 - i * 300,
-    entries: 40_000 - i * 380,
-    exits: 12_000 + i * 110,
-    avg_seconds: i === 2 ? null : 48 + i * 7,
-  }));
   return {
     page_views: isEmpty ? 0 : 245_000,
     users: isEmpty ? 0 : 41_000,
     sessions: isEmpty ? 0 : 58_000,
     events: isEmpty ? 0 : 812_000,
-    pages: isEmpty ? [] : pages,
+    pages: isEmpty ? [] : pageRows(false, isMuch),
     events_top: isEmpty
       ? []
       : ['page_view', 'web_vital', 'video_heartbeat', 'video_start', 'search'].map((event_name, i) => ({
@@ -65,6 +57,25 @@ export function behaviorAnswer(isEmpty: boolean, isMuch: boolean): unknown {
         })),
   };
 }
+
+/** Most seen first. */
+export function pageRows(isEmpty: boolean, isMuch = false): unknown[] {
+  const count = isEmpty ? 0 : isMuch ? 100 : PAGES.length;
+  return Array.from({ length: count }, (_, i) => ({
+    page: PAGES[i] ?? `/page/${i}`,
+    views: 84_000 - i * 700,
+    users: 31_000 - i * 300,
+    entries: 40_000 - i * 380,
+    exits: 12_000 + i * 110,
+    avg_seconds: i === 2 ? null : 48 + i * 7,
+  }));
+}
+
+export const PAGE_COLUMNS = [
+  { name: 'page', type: 'string' },
+  ...['views', 'users', 'entries', 'exits'].map((name) => ({ name, type: 'integer' })),
+  { name: 'avg_seconds', type: 'number' },
+];
 
 const NUMBERS = ['sessions', 'users', 'events', 'page_views', 'conversions'];
 

@@ -1,5 +1,5 @@
 /** Reports as the service answers them: one of figures, one of rows with every kind of parameter and column. */
-import { CAMPAIGN_COLUMNS, campaignRows } from './dashboard-behavior-data.ts';
+import { CAMPAIGN_COLUMNS, campaignRows, PAGE_COLUMNS, pageRows } from './dashboard-behavior-data.ts';
 
 const COMMON = { app_id: {}, from: {}, to: {}, timezone: {}, bots: {} };
 const OVERVIEW = {
@@ -61,6 +61,8 @@ export function reportAnswer(isEmpty: boolean, template: string): unknown {
   const stamp = { generated_at: new Date().toISOString(), cached: false };
   if (template === 'campaigns')
     return { template, params: {}, columns: CAMPAIGN_COLUMNS, rows: campaignRows(isEmpty), ...stamp };
+  if (template === 'pages')
+    return { template, params: {}, columns: PAGE_COLUMNS, rows: pageRows(isEmpty), ...stamp };
   const { columns } = template === TOP.template ? TOP : OVERVIEW;
   const rows = template === TOP.template ? top : [overview];
   return { template, params: {}, columns, rows, ...stamp };

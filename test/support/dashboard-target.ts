@@ -44,7 +44,7 @@ export async function openDashboard(
   page.setDefaultTimeout(20_000);
   const faults: string[] = [];
   page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text());
+    if (message.type() === 'error') faults.push(`${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => faults.push(error.stack ?? error.message));
   await page.goto(baseUrl + path);

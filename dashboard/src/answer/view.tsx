@@ -6,6 +6,7 @@ import { ChartView } from '../ui/chart-panel.tsx';
 import { Panel } from '../ui/panel.tsx';
 import { RankedList } from '../ui/ranked-list.tsx';
 import { Scroller } from '../ui/scroller.tsx';
+import { nextOrder, type Order, orderRows } from './order.ts';
 import { isNumber, type Picture, pictureOf, type Rows, spellCell } from './shape.ts';
 
 const ROWS_AT_ONCE = 200;
@@ -99,7 +100,9 @@ function Drawn({ picture }: { picture: Picture }) {
 
 function RowTable({ answer, look }: { answer: Rows; look: Look }) {
   const [shown, setShown] = useState(ROWS_AT_ONCE);
-  const { columns, rows } = answer;
+  const [order, setOrder] = useState<Order | null>(null);
+  const { columns } = answer;
+  const rows = useMemo(() => orderRows(answer, order), [answer, order]);
   const numeric = columns.map(isNumber);
   if (rows.length === 0) return <p class="panel-note">No row fits.</p>;
   return (
@@ -109,9 +112,13 @@ function RowTable({ answer, look }: { answer: Rows; look: Look }) {
           <thead>
             <tr>
               {columns.map((column, index) => (
-                <th key={index} scope="col" class={numeric[index] ? 'num' : ''} title={column.type}>
-                  {look.label(column.name)}
-                </th>
+                <ColumnHead
+                  key={index}
+                  column={column}
+                  label={look.label(column.name)}
+                  order={order?.column === column.name ? order.direction : null}
+                  onPick={() => setOrder(nextOrder(order, column))}
+                />
               ))}
             </tr>
           </thead>
@@ -142,6 +149,24 @@ function RowTable({ answer, look }: { answer: Rows; look: Look }) {
         </footer>
       )}
     </>
+  );
+}
+
+interface HeadProps {
+  column: SqlColumn;
+  label: string;
+  order: Order['direction'] | null;
+  onPick(): void;
+}
+
+function ColumnHead({ column, label, order, onPick }: HeadProps) {
+  return (
+    <th scope="col" class={isNumber(column) ? 'num' : ''} title={column.type} aria-sort={order ?? 'none'}>
+      <button type="button" class="sort" onClick={onPick}>
+        {label}
+        <span aria-hidden="true">{order === null ? '' : order === 'descending' ? ' ↓' : ' ↑'}</span>
+      </button>
+    </th>
   );
 }
 

@@ -8,6 +8,7 @@ import { LOOKS } from '../format/metric.ts';
 import { fullNumber, percent, shortNumber } from '../format/number.ts';
 import { PageHead } from '../shell/page-head.tsx';
 import { useLiveSubscription } from '../shell/use-live.ts';
+import type { Filter } from '../state/filters.ts';
 import { type PageState, usePage } from '../state/page.ts';
 import { ChartView, useZoom } from '../ui/chart-panel.tsx';
 import { Figure } from '../ui/figure.tsx';
@@ -21,6 +22,7 @@ import { type Asked, useReport } from './reports/use-report.ts';
 
 const CAMPAIGNS_MAX = 1_000;
 const SOURCES_MAX = 6;
+const OF_CAMPAIGNS: readonly Filter[] = [{ field: 'utm_source', op: 'ne', value: '' }];
 const CHART_HEIGHT = 280;
 const PART_LABELS = { utm_source: 'Sources', utm_medium: 'Media', utm_campaign: 'Campaigns' };
 
@@ -104,17 +106,45 @@ export function CampaignsPage() {
       </section>
       <div class="lists lists-two">
         <PartList query={query} report={now.report} />
-        <DimensionList fields={['referrer']} metric="sessions" filters={[]} total={null} />
+        <DimensionList
+          fields={['referrer']}
+          metric="sessions"
+          filters={OF_CAMPAIGNS}
+          total={null}
+          filtersPage={false}
+        />
       </div>
-      <States
-        query={query}
-        skeleton={<SkeletonRows count={8} />}
-        isEmpty={now.report?.rows.length === 0}
-        empty={null}
-      >
-        {now.report !== null && <ReportRows title="Campaigns" report={now.report} isStale={now.stale} />}
-      </States>
+      <CampaignTable asked={now} query={query} />
     </>
+  );
+}
+
+function CampaignTable({ asked: { report, stale }, query }: { asked: Asked; query: PartListProps['query'] }) {
+  if (report !== null && report.rows.length > 0) {
+    const isCut = report.rows.length >= CAMPAIGNS_MAX;
+    const note = `The ${fullNumber(CAMPAIGNS_MAX)} largest campaigns; the figures above count these alone.`;
+    return <ReportRows title="Campaigns" report={report} isStale={stale} note={isCut ? note : null} />;
+  }
+  return (
+    <Panel title="Campaigns" class="panel-list">
+      <States query={query} skeleton={<SkeletonRows count={8} />} isEmpty empty={<NoCampaign />}>
+        {null}
+      </States>
+    </Panel>
+  );
+}
+
+function NoCampaign() {
+  return (
+    <Empty>
+      <p>
+        <b>No visit came by a campaign in this range</b>
+        <br />
+        <span class="muted">
+          Send context.utm_source, or links with utm_source, utm_medium and utm_campaign.
+        </span>
+      </p>
+    </Empty>
   );
 }
 
@@ -153,7 +183,7 @@ function SourcesChart({ page }: { page: PageState }) {
       to: range.to,
       interval: range.interval,
       groupBy: 'utm_source',
-      filters: [{ field: 'utm_source', op: 'ne', value: '' }],
+      filters: OF_CAMPAIGNS,
       app,
       timezone: range.timezone,
       limit: SOURCES_MAX,
@@ -181,17 +211,7 @@ function SourcesChart({ page }: { page: PageState }) {
       query={query}
       skeleton={<div class="skeleton chart-skeleton" />}
       isEmpty={input.times.length === 0 || input.series.length === 0}
-      empty={
-        <Empty>
-          <p>
-            <b>No visit came by a campaign in this range</b>
-            <br />
-            <span class="muted">
-              Send context.utm_source, or links with utm_source, utm_medium and utm_campaign.
-            </span>
-          </p>
-        </Empty>
-      }
+      empty={<NoCampaign />}
     >
       <ChartView
         input={input}

@@ -87,10 +87,13 @@ interface Props {
   total: number | null;
   /** The list that matters most; it may be wider. */
   isLead?: boolean;
+  /** The page has filters, and a click on a row is one of them. */
+  filtersPage?: boolean;
 }
 
 /** A ranked list over one of several dimensions. */
-export function DimensionList({ fields, metric, filters, total, isLead = false }: Props) {
+export function DimensionList(props: Props) {
+  const { fields, metric, filters, total, isLead = false, filtersPage = true } = props;
   const [tab, setTab] = useState(0);
   const dimension = DIMENSIONS[fields[tab] ?? fields[0]!]!;
   const labels = fields.map((field) => DIMENSIONS[field]!.label);
@@ -101,7 +104,13 @@ export function DimensionList({ fields, metric, filters, total, isLead = false }
       title={fields.length > 1 ? <Tabs labels={labels} picked={tab} onPick={setTab} /> : dimension.label}
       tools={<span class="muted">{LOOKS[metric].label}</span>}
     >
-      <DimensionRows dimension={dimension} metric={metric} filters={filters} total={total} />
+      <DimensionRows
+        dimension={dimension}
+        metric={metric}
+        filters={filters}
+        total={total}
+        filtersPage={filtersPage}
+      />
     </Panel>
   );
 }
@@ -111,6 +120,7 @@ interface RowsProps {
   metric: Metric;
   filters: readonly Filter[];
   total: number | null;
+  filtersPage: boolean;
 }
 
 export function rowLabel(dimension: Dimension, id: string, titleOf: (id: string) => string): string {
@@ -128,7 +138,7 @@ function OpenVideo({ row, place }: { row: RankedRow; place: URLSearchParams }) {
   );
 }
 
-function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
+function DimensionRows({ dimension, metric, filters, total, filtersPage }: RowsProps) {
   const { range, app, asked, query: place } = usePage();
   const page = useFilters();
   const { field } = dimension;
@@ -181,7 +191,12 @@ function DimensionRows({ dimension, metric, filters, total }: RowsProps) {
         color={look.color}
         isCut={query.data?.truncated === true}
         picked={picked}
-        onPick={(row) => page.setFilters(toggleFilter(page.filters, { field, op: 'eq', value: row.id }))}
+        {...(filtersPage
+          ? {
+              onPick: (row: RankedRow) =>
+                page.setFilters(toggleFilter(page.filters, { field, op: 'eq', value: row.id })),
+            }
+          : {})}
         {...(field === 'video_id'
           ? { linkOf: (row: RankedRow) => <OpenVideo row={row} place={place} /> }
           : {})}

@@ -56,7 +56,7 @@ export function PagesPage() {
       />
       <PageTable
         query={summary}
-        isCut={(summary.data?.pages.length ?? 0) >= ROWS_MAX}
+        limit={ROWS_MAX}
         picked={picked}
         onPick={(path) => location.change({ page: path === picked ? null : path }, 'replace')}
       />

@@ -35,5 +35,5 @@ FROM
   WHERE event_name = 'page_view' AND session_id = ''
 )
 GROUP BY page
-ORDER BY views DESC, page
+ORDER BY multiIf({sort:String} = 'entries', entries, {sort:String} = 'exits', exits, views) DESC, views DESC, page
 LIMIT {limit:UInt32}

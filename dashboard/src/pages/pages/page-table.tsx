@@ -3,11 +3,12 @@ import type { Behavior, PageRow } from '../../data/types-behavior.ts';
 import type { Query } from '../../data/use-query.ts';
 import { fileName, saveFile, spellCsv } from '../../format/csv.ts';
 import { duration, fullNumber, percent, shortNumber } from '../../format/number.ts';
-import { usePage } from '../../state/page.ts';
+import { type PageState, usePage } from '../../state/page.ts';
 import { ServicesContext } from '../../state/services.ts';
 import { Icon } from '../../ui/icon.tsx';
 import { Empty, Panel, SkeletonRows, States } from '../../ui/panel.tsx';
 import { Scroller } from '../../ui/scroller.tsx';
+import { useReport } from '../reports/use-report.ts';
 
 const SORTS = [
   { sort: 'views', label: 'Most seen' },
@@ -18,19 +19,22 @@ type Sort = (typeof SORTS)[number]['sort'];
 
 interface Props {
   query: Query<Behavior>;
-  /** The service left pages out. */
-  isCut: boolean;
+  /** Rows at most that the service was asked for. */
+  limit: number;
   picked: string | null;
   onPick(path: string): void;
 }
 
 /** Pages by how often they were seen, or where visits begin or end; picking one shows how fast it is. */
-export function PageTable({ query, isCut, picked, onPick }: Props) {
+export function PageTable({ query: summary, limit, picked, onPick }: Props) {
   const { location } = useContext(ServicesContext);
   const page = usePage();
   const asked = page.query.get('sort');
-  const sort: Sort = SORTS.find((one) => one.sort === asked)?.sort ?? 'views';
-  const rows = (query.data?.pages ?? []).toSorted((a, b) => b[sort] - a[sort]);
+  const { sort, label } = SORTS.find((one) => one.sort === asked) ?? SORTS[0];
+  // The summary has the most seen alone; the page at which most visits end need not be among them.
+  const sorted = useSortedPages(page, sort, limit);
+  const query = sort === 'views' ? summary : sorted;
+  const rows = (sort === 'views' ? summary.data?.pages : sorted.data) ?? [];
   const save = () => {
     const head = ['page', 'views', 'users', 'entries', 'exits', 'avg_seconds'];
     const lines = rows.map((row) => [
@@ -91,10 +95,31 @@ export function PageTable({ query, isCut, picked, onPick }: Props) {
         }
       >
         <Rows rows={rows} sort={sort} picked={picked} onPick={onPick} />
-        {isCut && <p class="panel-note">The {rows.length} most seen; the rest is left out.</p>}
+        {rows.length >= limit && (
+          <p class="panel-note">
+            The first {rows.length} by {label.toLowerCase()}; the rest is left out.
+          </p>
+        )}
       </States>
     </Panel>
   );
+}
+
+function useSortedPages({ app, range }: PageState, sort: Sort, limit: number): Query<PageRow[]> {
+  const params = {
+    ...(app === null ? {} : { app_id: app }),
+    from: range.from.toISOString(),
+    to: range.to.toISOString(),
+    timezone: range.timezone,
+    sort,
+    limit,
+  };
+  const { report, ...rest } = useReport(sort === 'views' ? null : { template: 'pages', params });
+  return {
+    ...rest,
+    data: report === null ? null : (report.rows as unknown as PageRow[]),
+    loading: report === null,
+  };
 }
 
 interface RowsProps {
@@ -123,15 +148,21 @@ function Rows({ rows, sort, picked, onPick }: RowsProps) {
           {rows.map((row) => (
             <tr key={row.page} class={row.page === picked ? 'row-picked' : ''}>
               <td style={{ '--share': `${top === 0 ? 0 : (row[sort] / top) * 100}%` }}>
-                <button
-                  type="button"
-                  class="cell-button cut"
-                  aria-pressed={row.page === picked}
-                  title={`Web vitals of ${row.page || 'pages without a path'}`}
-                  onClick={() => onPick(row.page)}
-                >
-                  {row.page || 'Not said'}
-                </button>
+                {row.page === '' ? (
+                  <span class="muted" title="Page views whose events name no page">
+                    Not said
+                  </span>
+                ) : (
+                  <button
+                    type="button"
+                    class="cell-button cut"
+                    aria-pressed={row.page === picked}
+                    title={`Web vitals of ${row.page}`}
+                    onClick={() => onPick(row.page)}
+                  >
+                    {row.page}
+                  </button>
+                )}
               </td>
               <Amount value={row.views} />
               <Amount value={row.users} />

@@ -69,7 +69,7 @@ export function VitalsPanel({ query, picked, onClear }: Props) {
           <span class="muted">All pages, 75th percentile</span>
         ) : (
           <>
-            <span class="muted cut">of {picked || 'pages without a path'}</span>
+            <span class="muted cut">of {picked}</span>
             <button type="button" class="button button-small" onClick={onClear}>
               <Icon name="close" size={14} /> All pages
             </button>

@@ -10,10 +10,12 @@ interface Props {
   title: string;
   report: Report;
   isStale: boolean;
+  /** Above the rows. */
+  note?: string | null;
 }
 
 /** The rows of a report, to look at and to take along. */
-export function ReportRows({ title, report, isStale }: Props) {
+export function ReportRows({ title, report, isStale, note = null }: Props) {
   const { range } = usePage();
   const table = reportTable(report);
   const save = () => {
@@ -32,6 +34,7 @@ export function ReportRows({ title, report, isStale }: Props) {
       summary={`${fullNumber(count)} ${count === 1 ? 'row' : 'rows'}`}
       isStale={isStale}
       look={REPORT_LOOK}
+      {...(note === null ? {} : { notes: <p class="panel-note">{note}</p> })}
       tools={
         <button type="button" class="button button-small" onClick={save}>
           <Icon name="download" size={14} /> CSV
