@@ -1,7 +1,7 @@
 import { createRateLimiter } from './access/rate-limit.ts';
+import type { DntMode } from './event/do-not-track.ts';
 import type { Foundation, House } from './house.ts';
 import { addHealthRoutes } from './http/health.ts';
-import type { DntMode } from './ingest/do-not-track.ts';
 import { nowhere, openGeoLookup } from './ingest/geo.ts';
 import { createIngest } from './ingest/ingest.ts';
 import { createSendOn } from './ingest/send-on.ts';

@@ -1,9 +1,15 @@
 /** People who asked not to be tracked: what they send is left out, or taken without who they are, as the setting has it. */
 import type { IncomingHttpHeaders } from 'node:http';
+import {
+  asksInContext,
+  type DntMode,
+  type EventObject,
+  firstOf,
+  mayAskNotToBeTracked,
+  withoutPerson,
+} from '../event/do-not-track.ts';
 import { eventFields } from '../event/event.ts';
 import type { EventVerdict, Scan } from '../event/kernel.ts';
-
-export type DntMode = 'off' | 'drop' | 'anonymize';
 
 export interface Heard {
   readonly scan: Scan;
@@ -13,21 +19,8 @@ export interface Heard {
 
 const NOBODY: ReadonlyMap<string, number> = new Map();
 const DETAIL = 'Its sender asked not to be tracked (DNT or GPC), and this service honours that.';
-/** In `context`, and what there says so. */
-const SIGNALS = ['dnt', 'gpc', 'doNotTrack'];
-const YES: ReadonlySet<unknown> = new Set([true, 1, '1', 'yes', 'true']);
-/** Without one of these bytes no event says so: a key may be written with escapes, too. */
-const TRACES = [...SIGNALS, '\\u'].map((text) => Buffer.from(text));
-
-const namesOf = (field: string) => {
-  const { name, aliases } = eventFields.find((one) => one.name === field)!;
-  return [name, ...aliases];
-};
-const CONTEXT = namesOf('context');
-const APP = namesOf('app_id');
-const PERSON: readonly string[] = ['user_id', 'anonymous_id', 'session_id'].flatMap(namesOf);
-
-type Fields = Record<string, unknown>;
+const { name: APP_NAME, aliases: APP_ALIASES } = eventFields.find(({ name }) => name === 'app_id')!;
+const APP = [APP_NAME, ...APP_ALIASES];
 
 /** Whether the request itself says so: `DNT: 1` or `Sec-GPC: 1`. */
 export function asksNotToBeTracked(headers: IncomingHttpHeaders): boolean {
@@ -49,13 +42,13 @@ export function heedDnt(
   if (mode === 'off' || scan.accepted === 0) return untouched;
   const { buffer, byteOffset, byteLength } = scan.lines;
   const all = Buffer.from(buffer, byteOffset, byteLength);
-  if (!asked && !TRACES.some((trace) => all.includes(trace))) return untouched;
+  if (!asked && !mayAskNotToBeTracked(all)) return untouched;
   const lines = Array.from({ length: scan.accepted }, (_, i) =>
     // A copy: the next scan overwrites them.
     Buffer.from(all.subarray(i === 0 ? 0 : scan.lineEnd[i - 1]!, scan.lineEnd[i]!)),
   );
-  const events = lines.map((line) => JSON.parse(line.toString()) as Fields);
-  const concerned = events.map((event) => asked || saysSo(event));
+  const events = lines.map((line) => JSON.parse(line.toString()) as EventObject);
+  const concerned = events.map((event) => asked || asksInContext(event));
   if (!concerned.includes(true)) return untouched;
   if (mode === 'drop') return leaveOut(scan, lines, events, concerned, app);
   const without = lines.map((line, i) =>
@@ -67,30 +60,10 @@ export function heedDnt(
   return { scan: { ...again, count, verdicts, sentAt, firstIds }, filtered: NOBODY };
 }
 
-function saysSo(event: Fields): boolean {
-  const context = firstOf(event, CONTEXT, (value) => typeof value === 'object') as Fields | undefined;
-  return context !== undefined && SIGNALS.some((name) => YES.has(context[name]));
-}
-
-function firstOf(event: Fields, names: readonly string[], fits: (value: unknown) => boolean): unknown {
-  const name = names.find((one) => event[one] !== null && event[one] !== undefined && fits(event[one]));
-  return name === undefined ? undefined : event[name];
-}
-
-/** Views stay what they are, where the sender names them; sessions and people are nobody's. */
-function withoutPerson(event: Fields): Fields {
-  const kept = Object.fromEntries(Object.entries(event).filter(([name]) => !PERSON.includes(name)));
-  for (const name of CONTEXT) {
-    const { ip: _ip, ...rest } = (kept[name] ?? {}) as Fields;
-    if (kept[name]) kept[name] = rest;
-  }
-  return kept;
-}
-
 function leaveOut(
   scan: Scan,
   lines: readonly Buffer[],
-  events: readonly Fields[],
+  events: readonly EventObject[],
   concerned: readonly boolean[],
   app: string,
 ): Heard {

@@ -7,13 +7,14 @@
  * pipeline drops what is there already.
  */
 
+import type { DntMode } from '../event/do-not-track.ts';
 import { formatUuid } from '../event/kernel/uuid.ts';
 import type { EventVerdict, Kernel, Scan, ScanOptions } from '../event/kernel.ts';
 import { HttpProblem } from '../http/problem.ts';
 import { LogUnavailableError, RecordTooLargeError, type Topic } from '../log/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import { type DntMode, type Heard, heedDnt } from './do-not-track.ts';
+import { type Heard, heedDnt } from './do-not-track.ts';
 import { createIdempotentIds, createIdMaker } from './ids.ts';
 import { createAppGuard } from './own-apps.ts';
 import { createDeadLetters } from './quarantine.ts';

@@ -1,12 +1,14 @@
+import type { DntMode } from '../event/do-not-track.ts';
 import { formatUuid } from '../event/kernel/uuid.ts';
-import { type BlockBuilder, type EventVerdict, rowFlag } from '../event/kernel.ts';
+import { type BlockBuilder, type EventRecord, type EventVerdict, rowFlag } from '../event/kernel.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { PlanBook, PlanBreach } from '../plans/book.ts';
 import type { LogSource } from '../store/events.ts';
 import type { DedupeWindow } from './dedupe-window.ts';
+import { type Heeded, heedRecord } from './do-not-track.ts';
 import { createTally, type Tally } from './ledger.ts';
 import { PlanDesk } from './plan-desk.ts';
-import { type ForeignLimits, type RecordMeta, readMeta } from './record-meta.ts';
+import { type ForeignRules, type RecordMeta, readMeta } from './record-meta.ts';
 
 /**
  * Consecutive records of one source on their way to one insert.
@@ -16,10 +18,12 @@ import { type ForeignLimits, type RecordMeta, readMeta } from './record-meta.ts'
  * stored already are taken out.
  */
 
-/** One record's place in the batch. */
+/** A record's place in the batch. Where some of its events lose their person, these are a second span behind it. */
 export interface Span {
   readonly record: LogRecord;
   readonly meta: RecordMeta;
+  /** What its rows are made of. */
+  readonly input: EventRecord;
   firstRow: number;
   /** Rows in the block. */
   rows: number;
@@ -52,7 +56,7 @@ export interface BatchContext {
   readonly dedupe: DedupeWindow;
   /** Of events and records that name none. */
   readonly defaultApp: string;
-  readonly foreign: ForeignLimits;
+  readonly foreign: ForeignRules;
   /** Rows stored by an earlier attempt that nobody committed; taken as facts. */
   readonly present: Present;
   /** What events have to be like. */
@@ -117,25 +121,43 @@ export class Batch {
   take(record: LogRecord, context: BatchContext): number {
     const meta = readMeta(record, context);
     if (meta.filtered > 0) return this.#takeFiltered(record, meta);
-    const began = performance.now();
-    const added = this.builder.add(recordInput(record, meta), null);
-    this.#parseSeconds += (performance.now() - began) / 1000;
     this.oldestReceivedAt = Math.min(this.oldestReceivedAt, meta.receivedAt);
     this.oldestAppendedAt = Math.min(this.oldestAppendedAt, record.timestamp);
-    const span: Span = { record, meta, firstRow: added.firstRow, rows: 0, events: added.events, skip: null };
+    const input = recordInput(record, meta);
+    const { span, bad } = this.#add(record, meta, input);
+    for (const one of bad) this.#bury(span, one);
+    const heeded = heedRecord(this.builder, span.firstRow, input, dntOf(meta, context));
+    this.#settle(span, context, heeded);
+    if (heeded !== null && heeded.instead !== null)
+      this.#settle(this.#add(record, meta, heeded.instead).span, context, null);
+    return span.events;
+  }
+
+  #add(
+    record: LogRecord,
+    meta: RecordMeta,
+    input: EventRecord,
+  ): { span: Span; bad: readonly EventVerdict[] } {
+    const began = performance.now();
+    const { firstRow, events, bad } = this.builder.add(input, null);
+    this.#parseSeconds += (performance.now() - began) / 1000;
+    const span: Span = { record, meta, input, firstRow, rows: 0, events, skip: null };
     this.spans.push(span);
-    for (const bad of added.bad) this.#bury(span, bad);
-    const skip = this.#decide(span, context);
+    return { span, bad };
+  }
+
+  #settle(span: Span, context: BatchContext, heeded: Heeded | null): void {
+    const skip = this.#decide(span, context, heeded);
     span.rows = this.builder.rows - span.firstRow;
     if (skip) this.#leaveOut(span, skip);
-    return added.events;
   }
 
   /** A record of events that were left out: all there is of them is how many they were. */
   #takeFiltered(record: LogRecord, meta: RecordMeta): number {
     this.oldestReceivedAt = Math.min(this.oldestReceivedAt, meta.receivedAt);
     this.oldestAppendedAt = Math.min(this.oldestAppendedAt, record.timestamp);
-    this.spans.push({ record, meta, firstRow: this.builder.rows, rows: 0, events: 0, skip: null });
+    const input = recordInput(record, meta);
+    this.spans.push({ record, meta, input, firstRow: this.builder.rows, rows: 0, events: 0, skip: null });
     this.tally.add(meta.app, meta.receivedAt, 'filtered', meta.filtered);
     return meta.filtered;
   }
@@ -149,7 +171,7 @@ export class Batch {
         span.skip ??= new Uint8Array(span.events);
         for (const index of more) span.skip[index] = 1;
       }
-      span.firstRow = this.builder.add(recordInput(span.record, span.meta), span.skip).firstRow;
+      span.firstRow = this.builder.add(span.input, span.skip).firstRow;
       span.rows = this.builder.rows - span.firstRow;
     }
   }
@@ -201,7 +223,7 @@ export class Batch {
   }
 
   /** Duplicates of the span's rows, as a skip list; null when all rows stay. */
-  #decide(span: Span, context: BatchContext): Uint8Array | null {
+  #decide(span: Span, context: BatchContext, heeded: Heeded | null): Uint8Array | null {
     const { builder, tally } = this;
     const { receivedAt } = span.meta;
     const present = context.present.get(span.record.offset);
@@ -219,6 +241,12 @@ export class Batch {
     for (let row = span.firstRow; row < end; row++) {
       const index = indexes[row]!;
       const isPresent = present?.has(presentKey(index, idAt(idWords, row))) === true;
+      if (heeded?.rows.has(row) && (heeded.instead !== null || !isPresent)) {
+        if (heeded.instead === null) tally.add(builder.text.get(apps[row]!), receivedAt, 'filtered', 1);
+        skip ??= new Uint8Array(span.events);
+        skip[index] = 1;
+        continue;
+      }
       // Before its id is remembered: what is quarantined is not stored, and may come back once it is mended.
       if (plannedAt !== null && this.#breaksPlan(plans, plannedAt, span, row, isPresent)) {
         tally.add(builder.text.get(apps[row]!), receivedAt, 'quarantined', 1);
@@ -265,7 +293,7 @@ export class Batch {
       span.rows = 0;
       return;
     }
-    this.builder.add(recordInput(span.record, span.meta), skip);
+    this.builder.add(span.input, skip);
     span.rows = this.builder.rows - span.firstRow;
   }
 }
@@ -331,7 +359,12 @@ function uuidTime(words: Uint32Array, row: number): number {
   return words[row * 4]! * 0x10000 + (second >>> 16);
 }
 
-function recordInput(record: LogRecord, meta: RecordMeta) {
+/** Ingest has heeded it in what it wrote. */
+function dntOf(meta: RecordMeta, { foreign }: BatchContext): DntMode {
+  return meta.allowed === null ? 'off' : foreign.dnt;
+}
+
+function recordInput(record: LogRecord, meta: RecordMeta): EventRecord {
   return {
     value: record.value,
     receivedAt: meta.receivedAt,

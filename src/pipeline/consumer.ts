@@ -1,3 +1,4 @@
+import type { DntMode } from '../event/do-not-track.ts';
 import type { Kernel } from '../event/kernel.ts';
 import type { Assignment, LogRecord, Topic } from '../log/log.ts';
 import type { PlanBook } from '../plans/book.ts';
@@ -45,6 +46,8 @@ export interface PipelineLimits {
   /** How far events of foreign producers may lie from their receipt. */
   readonly timestampAgeMaxMs: number;
   readonly timestampAheadMaxMs: number;
+  /** What becomes of those of them whose person asked not to be tracked. */
+  readonly dnt: DntMode;
 }
 
 export interface PipelineObserver extends StepObserver {

@@ -29,7 +29,7 @@ export interface FollowOptions {
   readonly store: EventStore;
   /** `dedupeEntriesMax` is for all partitions together here. */
   readonly limits: MemoryOptions['limits'] &
-    Pick<PipelineLimits, 'timestampAgeMaxMs' | 'timestampAheadMaxMs'>;
+    Pick<PipelineLimits, 'timestampAgeMaxMs' | 'timestampAheadMaxMs' | 'dnt'>;
   readonly defaultApp: string;
   readonly failed: PipelineObserver['failed'];
   readonly now: () => number;
@@ -139,7 +139,8 @@ class TailReader {
     const sessions = await this.#openSessions();
     const dedupe = await this.#openWindow(source, offset);
     const batch = new Batch(source, this.#builder);
-    const foreign = { ageMaxMs: limits.timestampAgeMaxMs, aheadMaxMs: limits.timestampAheadMaxMs, now };
+    const { timestampAgeMaxMs: ageMaxMs, timestampAheadMaxMs: aheadMaxMs, dnt } = limits;
+    const foreign = { ageMaxMs, aheadMaxMs, now, dnt };
     let sliceBegan = performance.now();
     for (const record of records) {
       batch.take(record, { dedupe, defaultApp, foreign, present: NOTHING, plans: plans.book });

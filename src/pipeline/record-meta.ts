@@ -1,3 +1,4 @@
+import type { DntMode } from '../event/do-not-track.ts';
 import { eventLimits } from '../event/event.ts';
 import type { LogRecord } from '../log/log.ts';
 
@@ -25,6 +26,11 @@ export interface ForeignLimits {
   readonly aheadMaxMs: number;
   /** Epoch ms. */
   readonly now: () => number;
+}
+
+/** What else is done with events of foreign producers that ingest does with its own. */
+export interface ForeignRules extends ForeignLimits {
+  readonly dnt: DntMode;
 }
 
 /**

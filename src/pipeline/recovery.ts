@@ -49,6 +49,7 @@ export async function openPartitionState(
     ageMaxMs: limits.timestampAgeMaxMs,
     aheadMaxMs: limits.timestampAheadMaxMs,
     now: deps.now,
+    dnt: limits.dnt,
   };
   return { dedupe, sessions, present, defaultApp: deps.defaultApp, foreign, plans: deps.plans.book };
 }

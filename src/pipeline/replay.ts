@@ -215,6 +215,7 @@ class Intake {
         ageMaxMs: limits.timestampAgeMaxMs,
         aheadMaxMs: limits.timestampAheadMaxMs,
         now: () => this.#readAt,
+        dnt: limits.dnt,
       },
       present: new Map(),
       plans: deps.plans.book,

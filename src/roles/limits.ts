@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import type { DntMode } from '../event/do-not-track.ts';
 import { defaultIngestLimits } from '../ingest/ingest.ts';
 import type { PipelineLimits } from '../pipeline/consumer.ts';
 
@@ -36,5 +37,6 @@ export function decisionLimits(config: Config) {
     sessionActorsMax: config.sessionActorsMax,
     timestampAgeMaxMs: ingestLimits(config).ageMaxMs,
     timestampAheadMaxMs: defaultIngestLimits.aheadMaxMs,
+    dnt: config.honorDnt as DntMode,
   };
 }

@@ -24,6 +24,16 @@ export const QUERYABLE = [
   'page_performance_stats',
   'funnel_events',
   'funnel_stats',
+  'daily_session_stats_mv',
+  'hourly_event_counts_mv',
+  'hourly_session_metrics_mv',
+  'session_dist_device_mv',
+  'session_dist_browser_mv',
+  'session_dist_os_mv',
+  'session_dist_country_mv',
+  'utm_campaign_stats_mv',
+  'funnel_stats_mv',
+  'page_performance_mv',
 ] as const;
 
 /** What these read from, too. */

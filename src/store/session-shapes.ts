@@ -40,7 +40,7 @@ GROUP BY app_id, hour, event_name`,
 SELECT app_id, toDate(fromUnixTimestamp64Milli(started_ms, 'UTC')) AS date, dimension.1 AS dimension_type,
   dimension.2 AS dimension_value, count() AS session_count, uniqCombined64(actor) AS user_count, countIf(bounced) AS bounce_count
 FROM (${folded})
-ARRAY JOIN [${['device', 'browser', 'os', 'country'].map((name) => `('${name}', ${name})`).join(', ')}] AS dimension
+ARRAY JOIN [${DIMENSIONS.map((name) => `('${name}', ${name})`).join(', ')}] AS dimension
 WHERE ${startedWithin(eventsDays)}
 GROUP BY app_id, date, dimension_type, dimension_value`,
     utm_campaign_stats: `
@@ -57,9 +57,30 @@ SELECT app_id, funnel_name, date, step, step_name, event_name, count, drop_off, 
   conversion_from_previous, median_seconds_from_previous, as_of
 FROM funnel_counts FINAL
 WHERE began > 0 AND date > toDate(now('UTC')) - ${eventsDays}`,
+    ...feeders(),
   };
 }
 
+const FEEDERS: Readonly<Record<string, string>> = {
+  daily_session_stats_mv: 'daily_session_stats',
+  hourly_event_counts_mv: 'hourly_event_counts',
+  hourly_session_metrics_mv: 'hourly_session_metrics',
+  utm_campaign_stats_mv: 'utm_campaign_stats',
+  funnel_stats_mv: 'funnel_stats',
+  page_performance_mv: 'page_performance_stats',
+};
+
+/** Seed 003's names of what feeds its tables: here the same rows, since nothing has to be fed. */
+function feeders(): Record<string, string> {
+  const plain = Object.entries(FEEDERS).map(([name, target]) => [name, `SELECT * FROM ${target}`]);
+  const split = DIMENSIONS.map((name) => [
+    `session_dist_${name}_mv`,
+    `SELECT * FROM session_distributions WHERE dimension_type = '${name}'`,
+  ]);
+  return Object.fromEntries([...plain, ...split]);
+}
+
+const DIMENSIONS = ['device', 'browser', 'os', 'country'];
 const EVENT = ['app_id', 'timestamp', 'event_id', 'session_id', 'user_id', 'anonymous_id', 'page'];
 
 function sessionsShape(folded: string): string {

@@ -46,7 +46,12 @@ export function createRoad(partition = 0): Road {
             ['app', app],
           ],
         };
-        const foreign = { ageMaxMs: YEAR_MS, aheadMaxMs: YEAR_MS, now: () => receivedAt };
+        const foreign = {
+          ageMaxMs: YEAR_MS,
+          aheadMaxMs: YEAR_MS,
+          now: () => receivedAt,
+          dnt: 'off',
+        } as const;
         const context = { dedupe, defaultApp: 'default', foreign, present: new Map(), plans: new PlanBook() };
         batch.take(record as unknown as Parameters<Batch['take']>[0], context);
       }

@@ -17,6 +17,7 @@ const limits = {
   sessionActorsMax: 1 << 20,
   timestampAgeMaxMs: 400 * 86_400_000,
   timestampAheadMaxMs: 86_400_000,
+  dnt: 'off' as const,
 };
 
 interface Replica {

@@ -218,3 +218,27 @@ test('topics with equal partitions and offsets do not meet, whatever order they 
   await site.drain(...TOPICS.toReversed());
   assert.deepEqual(await stored(site.client), rows);
 });
+
+test('whoever asks not to be tracked is left out, or stored without who it was, and the ledger balances', async (t) => {
+  const one = (name: string, context: object) => event(name, { session_id: `of ${name}`, context });
+  const sent = `[${[one('a', {}), one('b', { dnt: true }), one('c', { gpc: 1 }), one('d', {})].join(',')}]`;
+  const found: Record<string, unknown> = {};
+  for (const dnt of ['drop', 'anonymize'] as const) {
+    const site = await openSite(t, kernels[1]!, { dnt });
+    site.group = dnt;
+    await site.put('web', sent);
+    await site.drain('web');
+    const rows = await site.client.select<Record<string, unknown>>(
+      'SELECT event_name AS name, user_id AS user, session_id AS session FROM events ORDER BY log_index',
+    );
+    const [ledger] = await site.client.select<Record<string, number>>(
+      'SELECT sum(received) AS received, sum(stored) AS stored, sum(filtered) AS filtered FROM ledger',
+    );
+    assert.deepEqual(await letters(site.client), []);
+    found[dnt] = { rows: rows.map(({ name, user, session }) => `${name} ${user} ${session}`), ...ledger };
+  }
+  assert.deepEqual(found, {
+    drop: { rows: ['a u of a', 'd u of d'], received: 4, stored: 2, filtered: 2 },
+    anonymize: { rows: ['a u of a', 'b  ', 'c  ', 'd u of d'], received: 4, stored: 4, filtered: 0 },
+  });
+});

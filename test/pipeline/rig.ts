@@ -99,7 +99,7 @@ export function createContext(overrides: Partial<BatchContext> = {}): BatchConte
   return {
     dedupe: createWindow(),
     defaultApp: 'tube',
-    foreign: { ageMaxMs: 90 * 86_400_000, aheadMaxMs: 86_400_000, now: () => NOON },
+    foreign: { ageMaxMs: 90 * 86_400_000, aheadMaxMs: 86_400_000, now: () => NOON, dnt: 'off' },
     present: new Map(),
     plans: new PlanBook(),
     ...overrides,

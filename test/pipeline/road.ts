@@ -102,6 +102,7 @@ export class TestRoad {
           sessionActorsMax: 1 << 20,
           timestampAgeMaxMs: RETENTION_MS,
           timestampAheadMaxMs: DAY,
+          dnt: 'off',
           ...limits,
         },
         defaultApp: 'tube',

@@ -26,6 +26,7 @@ export const LIMITS: PipelineLimits = {
   sessionActorsMax: 1 << 20,
   timestampAgeMaxMs: 90 * DAY,
   timestampAheadMaxMs: DAY,
+  dnt: 'off',
 };
 
 export interface Site {
@@ -43,7 +44,11 @@ interface Foreign {
   readonly timestamp: number;
 }
 
-export async function openSite(t: { after(fn: () => Promise<void>): void }, kernel: Kernel): Promise<Site> {
+export async function openSite(
+  t: { after(fn: () => Promise<void>): void },
+  kernel: Kernel,
+  limits: Partial<PipelineLimits> = {},
+): Promise<Site> {
   const { client } = await openTables();
   const topics = [...TOPICS, DEAD_LETTERS].map((name) => ({ name, partitions: 2 }));
   const log = await openLocalLog({ dir: makeTestFolder(), topics, minFreeBytes: 0 });
@@ -75,7 +80,7 @@ export async function openSite(t: { after(fn: () => Promise<void>): void }, kern
     now: Date.now,
     publish() {},
     sendOn: createSendOn(kernel, Date.now),
-    limits: LIMITS,
+    limits: { ...LIMITS, ...limits },
     recompute: { everyMs: 60_000, rowsMax: 1e6, gapLimitMs: 30_000, engagementEveryMs: 0 },
   });
   const site: Site = {

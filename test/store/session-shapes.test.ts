@@ -169,4 +169,25 @@ SELECT (SELECT sum(session_count) FROM hourly_session_metrics) AS by_hour,
     middling: lcp.filter((ms) => ms > 2500 && ms <= 4000).length,
     campaigns: data.filter((session) => session.utm_source !== null).length,
   });
+
+  // What reads by the names of seed 003's materialized views reads the same rows.
+  const rowsOf = async (table: string, where = '1') => {
+    const all = await store.select(`SELECT * FROM ${table} WHERE ${where}`);
+    return all.map((row) => JSON.stringify(row)).sort();
+  };
+  for (const table of [
+    'daily_session_stats',
+    'hourly_event_counts',
+    'hourly_session_metrics',
+    'utm_campaign_stats',
+  ]) {
+    assert.deepEqual(await rowsOf(`${table}_mv`), await rowsOf(table), table);
+  }
+  assert.deepEqual(await rowsOf('page_performance_mv'), await rowsOf('page_performance_stats'));
+  assert.deepEqual(await rowsOf('funnel_stats_mv'), await rowsOf('funnel_stats'));
+  for (const dimension of ['device', 'browser', 'os', 'country']) {
+    const wanted = await rowsOf('session_distributions', `dimension_type = '${dimension}'`);
+    assert.ok(wanted.length > 0, dimension);
+    assert.deepEqual(await rowsOf(`session_dist_${dimension}_mv`), wanted);
+  }
 });
