@@ -115,7 +115,7 @@ describe('a key that ends in the middle of a form', () => {
     await page.keyboard.press('Enter');
     const dialog = await cover(page);
     await dialog.getByText('is not accepted any more').waitFor();
-    assert.equal(await page.title(), 'Sign in · Sluice');
+    await page.waitForFunction((title) => document.title === title, 'Sign in · Sluice');
     await shoot(page, 'locked-funnel');
 
     // Nothing behind it is reached by keyboard, and Escape is no way round it.
@@ -131,7 +131,7 @@ describe('a key that ends in the middle of a form', () => {
     assert.equal(await page.locator('.shell').count(), 1);
 
     await signInAgain(page, ADMIN_KEY);
-    assert.equal(await page.title(), 'Funnels · Sluice');
+    await page.waitForFunction((title) => document.title === title, 'Funnels · Sluice');
     assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'typed-for-long');
     assert.equal(await page.locator('.definition-editor').getByRole('alert').count(), 0);
     await page.locator('button[type="submit"]:focus').waitFor();
