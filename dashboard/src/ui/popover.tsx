@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 interface Props {
   /** What the button says to those who cannot see it. */
@@ -39,7 +39,8 @@ export function Popover({ label, button, buttonClass = 'button', align = 'start'
     root.current?.querySelector('button')?.focus();
   }
 
-  useEffect(() => {
+  // Before the sheet is seen: a key that comes with it would be heard by nobody.
+  useLayoutEffect(() => {
     if (!open) return;
     const chosen = panel.current?.querySelector<HTMLElement>('[aria-checked="true"]');
     (chosen ?? panel.current?.querySelector<HTMLElement>(REACHABLE))?.focus();
